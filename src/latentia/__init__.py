@@ -1,0 +1,1 @@
+"""Latent variable models, and every way to infer what is hidden."""

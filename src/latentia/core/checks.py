@@ -1,0 +1,69 @@
+"""Checks of shape, support and finiteness that answer with a count, a first place and a likely cause, never with a tensor."""
+
+import torch
+from torch import Size, Tensor
+from torch.distributions import Distribution
+
+from latentia.core.errors import NonFinite, ShapeError, SupportError
+
+
+def first_place(bad: Tensor) -> str:
+    """Index of the first True, as text: (N, ...) -> "[3, 17]"."""
+    return str(bad.nonzero()[0].tolist())
+
+
+def check_finite(name: str, value: Tensor, *, cure: str, mask: Tensor | None = None) -> None:
+    """Refuse a NaN or an infinity anywhere in ``value`` (where ``mask`` is True, if given).
+
+    Raises:
+        NonFinite: with the count, the rows touched and the first place.
+    """
+    bad = ~torch.isfinite(value)
+    if mask is not None:
+        bad = bad & expand_mask(mask, value)
+    count = int(bad.sum())
+    if not count:
+        return
+    kind = "NaN" if bool(torch.isnan(value[bad]).any()) else "infinite"
+    rows = int(bad.reshape(bad.shape[0], -1).any(-1).sum()) if bad.ndim else 1
+    where = f", first at {first_place(bad)}" if bad.ndim else ""
+    raise NonFinite(f"{name} is {kind} in {count} of {value.numel()} places ({rows} rows){where}; {cure}")
+
+
+def expand_mask(mask: Tensor, value: Tensor) -> Tensor:
+    """A mask over a prefix of ``value``'s axes, given the axes it lacks: -> broadcasts against value."""
+    return mask.reshape(mask.shape + (1,) * (value.ndim - mask.ndim))
+
+
+def check_shape(name: str, got: Size | tuple[int, ...], want: Size | tuple[int, ...], *, cure: str) -> None:
+    """Refuse a shape other than the one wanted.
+
+    Raises:
+        ShapeError: with both shapes.
+    """
+    if tuple(got) != tuple(want):
+        raise ShapeError(f"{name} has shape {tuple(got)}, wanted {tuple(want)}; {cure}")
+
+
+def check_support(name: str, distribution: Distribution, x: Tensor, *, cure: str, mask: Tensor | None = None) -> None:
+    """Refuse values outside the support of ``distribution``; x (B, *event_shape).
+
+    Raises:
+        SupportError: with the count, the range that came and the first row.
+    """
+    support = distribution.support
+    assert support is not None
+    bad = ~support.check(x)
+    if bad.ndim == 0:
+        bad = bad.reshape(1)
+    if mask is not None:
+        # The support of an event is one answer a row; without the masked cells it must be asked value by value.
+        inner = getattr(support, "base_constraint", support)
+        bad = (~inner.check(x) & expand_mask(mask, x)).reshape(x.shape[0], -1).any(-1)
+    count = int(bad.sum())
+    if count:
+        lowest, highest = float(x.min()), float(x.max())
+        raise SupportError(
+            f"{count} of {bad.numel()} rows lie outside the support of {name} (values run from {lowest:g} to {highest:g}, "
+            f"first at row {int(bad.nonzero()[0, 0])}); {cure}"
+        )

@@ -1,0 +1,95 @@
+"""One part of a data set, resident on one device, handed out as batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Size, Tensor
+
+from latentia.core import Batch
+from latentia.core.errors import DataError
+
+
+@dataclass(frozen=True)
+class Split:
+    """N rows, stored as they came and turned into floats a batch at a time.
+
+    Attributes:
+        stored: (N, *x_shape) uint8 or float32.
+        scale: what a stored value is multiplied by; 1/255 for bytes.
+        draw_bits: draw every value of a batch as a bit with its own probability, anew each time (dynamic binarization).
+        labels: (N,) long, or None.
+        given: (N, *given_shape) float, or None.
+        mask: (N, *prefix of x_shape) bool, True where observed, or None.
+    """
+
+    stored: Tensor
+    scale: float = 1.0
+    draw_bits: bool = False
+    labels: Tensor | None = None
+    given: Tensor | None = None
+    mask: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.stored.shape[0]
+
+    @property
+    def x_shape(self) -> Size:
+        """Shape of one row."""
+        return self.stored.shape[1:]
+
+    def batch(self, rows: Tensor) -> Batch:
+        """The rows numbered ``rows`` (B,), in that order."""
+        x = self.stored[rows].to(torch.float32)
+        if self.scale != 1.0:
+            x = x * self.scale
+        if self.draw_bits:
+            x = torch.bernoulli(x)
+        given = None if self.given is None else self.given[rows]
+        mask = None if self.mask is None else self.mask[rows]
+        return Batch(x, rows, len(self), given, mask)
+
+    def batches(self, size: int, shuffle: bool = False, generator: torch.Generator | None = None) -> Iterator[Batch]:
+        """Every row once, in batches of ``size``; the last one may be smaller and is never left out.
+
+        Args:
+            size: rows a batch.
+            shuffle: give the rows in a random order.
+            generator: where that order comes from; a CPU generator, so that every device sees the same order.
+
+        Raises:
+            DataError: size is not positive.
+        """
+        if size < 1:
+            raise DataError(f"the batch size is {size}, wanted at least 1.")
+        order = torch.randperm(len(self), generator=generator) if shuffle else torch.arange(len(self))
+        order = order.to(self.stored.device)
+        for start in range(0, len(self), size):
+            yield self.batch(order[start : start + size])
+
+    def head(self, n: int) -> "Split":
+        """The first n rows, or all where there are fewer."""
+        return self.take(torch.arange(min(n, len(self)), device=self.stored.device))
+
+    def take(self, rows: Tensor) -> "Split":
+        """A split of the rows numbered ``rows``."""
+        parts = {name: t[rows] for name, t in self._tensors().items()}
+        return replace(self, **parts)
+
+    def to(self, device: torch.device | str) -> "Split":
+        """The same rows on another device."""
+        return replace(self, **{name: t.to(device) for name, t in self._tensors().items()})
+
+    def values(self) -> Tensor:
+        """(N, *x_shape) float: the rows before any bit is drawn."""
+        return self.stored.to(torch.float32) * self.scale
+
+    def frozen_bits(self, seed: int) -> "Split":
+        """Every value drawn as a bit once, by a seed of its own, so that a figure can be repeated."""
+        generator = torch.Generator().manual_seed(seed)
+        bits = torch.bernoulli(self.values().cpu(), generator=generator).to(torch.uint8).to(self.stored.device)
+        return replace(self, stored=bits, scale=1.0, draw_bits=False)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        names = ("stored", "labels", "given", "mask")
+        return {name: t for name in names if (t := getattr(self, name)) is not None}

@@ -1,0 +1,17 @@
+"""Distributions that torch.distributions lacks, and what is done to any of them."""
+
+from latentia.distributions.discretized_logistic import DiscretizedLogistic, grid_nats_to_bits
+from latentia.distributions.kl import closed_kl, describe, has_closed_kl, kl_per_dimension
+from latentia.distributions.moments import point
+from latentia.distributions.observed import observed_log_prob
+
+__all__ = [
+    "DiscretizedLogistic",
+    "closed_kl",
+    "describe",
+    "grid_nats_to_bits",
+    "has_closed_kl",
+    "kl_per_dimension",
+    "observed_log_prob",
+    "point",
+]

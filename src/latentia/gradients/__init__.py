@@ -1,0 +1,33 @@
+"""Gradients by name."""
+
+from collections.abc import Callable
+
+from latentia.gradients.analytic_kl import AnalyticKL
+from latentia.gradients.auto import Auto, choose
+from latentia.gradients.base import Estimate, Gradient
+from latentia.gradients.doubly_reparameterized import DoublyReparameterized
+from latentia.gradients.leave_one_out import LeaveOneOut
+from latentia.gradients.reparameterized import Reparameterized
+from latentia.gradients.score_function import ScoreFunction
+
+GRADIENTS: dict[str, Callable[..., Gradient]] = {
+    "auto": Auto,
+    "analytic-kl": AnalyticKL,
+    "reparameterized": Reparameterized,
+    "doubly-reparameterized": DoublyReparameterized,
+    "score-function": ScoreFunction,
+    "leave-one-out": LeaveOneOut,
+}
+
+__all__ = [
+    "GRADIENTS",
+    "AnalyticKL",
+    "Auto",
+    "DoublyReparameterized",
+    "Estimate",
+    "Gradient",
+    "LeaveOneOut",
+    "Reparameterized",
+    "ScoreFunction",
+    "choose",
+]

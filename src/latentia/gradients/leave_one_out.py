@@ -1,0 +1,49 @@
+"""The score-function gradient in which each draw is judged against the others.
+
+With the ELBO it is the leave-one-out REINFORCE of Kool, van Hoof & Welling (2019); with the importance-weighted bound,
+Mnih & Rezende (2016), Variational Inference for Monte Carlo Objectives. Both are one rule: a draw's credit is the bound
+minus the bound in which its weight is replaced by the mean of the others'.
+"""
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from latentia.bounds import Bound
+from latentia.core import Batch
+from latentia.core.errors import LatentiaError
+from latentia.gradients.base import Estimate, plain_draws, proper
+from latentia.models import GenerativeModel
+from latentia.weights import terms
+
+
+class LeaveOneOut:
+    """Needs no parameters and at least two draws; for any q."""
+
+    def __call__(
+        self,
+        bound: Bound,
+        model: GenerativeModel,
+        q: Distribution,
+        batch: Batch,
+        n_draws: int,
+        kl_weight: float = 1.0,
+    ) -> Estimate:
+        if n_draws < 2:
+            raise LatentiaError(f"leave-one-out needs draws >= 2, got {n_draws}; use more draws, or 'score-function'.")
+        z = plain_draws(q, n_draws)
+        parts = terms(model, q, batch, z)
+        w = parts.weights(kl_weight)
+        surrogate = bound(w) + (draw_credits(bound, w.detach()) * parts.log_q).sum(0)
+        return Estimate(proper(bound, parts), surrogate, parts.rate())
+
+
+def draw_credits(bound: Bound, w: Tensor) -> Tensor:
+    """What each draw added to the bound: w (K, B) -> (K, B)."""
+    n_draws, n_rows = w.shape
+    others = (w.sum(0, keepdim=True) - w) / (n_draws - 1)
+    # replaced[k] is w with entry k exchanged for the mean of the others: (K, K, B).
+    own = torch.eye(n_draws, dtype=torch.bool, device=w.device).unsqueeze(-1)
+    replaced = torch.where(own, others.unsqueeze(1), w.unsqueeze(0))
+    without = bound(replaced.transpose(0, 1).reshape(n_draws, n_draws * n_rows)).reshape(n_draws, n_rows)
+    return bound(w).unsqueeze(0) - without

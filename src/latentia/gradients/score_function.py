@@ -1,0 +1,75 @@
+"""The score-function gradient with a moving-average baseline: for any q whatsoever.
+
+Williams (1992), Simple Statistical Gradient-Following Algorithms; Mnih & Gregor (2014), Neural Variational Inference.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from latentia.bounds import Bound
+from latentia.core import Batch
+from latentia.core.errors import LatentiaError
+from latentia.gradients.base import Estimate, plain_draws, proper
+from latentia.models import GenerativeModel
+from latentia.weights import terms
+
+
+class ScoreFunction(nn.Module):
+    """(L - baseline) grad log q, plus L's own gradient at the draws.
+
+    Args:
+        decay: of the moving average that serves as baseline, 0 <= decay < 1.
+
+    Raises:
+        LatentiaError: decay outside that range.
+    """
+
+    baseline: Tensor
+
+    def __init__(self, decay: float = 0.9) -> None:
+        super().__init__()
+        if not 0 <= decay < 1:
+            raise LatentiaError(f"decay is {decay}, wanted 0 <= decay < 1.")
+        self.decay = decay
+        self.register_buffer("baseline", torch.zeros(()))
+        self.started = False
+
+    def __call__(
+        self,
+        bound: Bound,
+        model: GenerativeModel,
+        q: Distribution,
+        batch: Batch,
+        n_draws: int,
+        kl_weight: float = 1.0,
+    ) -> Estimate:
+        z = plain_draws(q, n_draws)
+        parts = terms(model, q, batch, z)
+        value = bound(parts.weights(kl_weight))
+        # A constant here: the gradient travels through log q (Mnih & Gregor 2014, section 2.2).
+        reward = value.detach()
+        credit = reward - self._baseline_before(reward, bound, model, q, batch, n_draws, kl_weight)
+        surrogate = value + credit * parts.log_q.sum(0)
+        return Estimate(proper(bound, parts), surrogate, parts.rate())
+
+    @torch.no_grad()
+    def _baseline_before(
+        self,
+        reward: Tensor,
+        bound: Bound,
+        model: GenerativeModel,
+        q: Distribution,
+        batch: Batch,
+        n_draws: int,
+        kl_weight: float,
+    ) -> Tensor:
+        """The baseline from before these draws (so that it is independent of them); then let them move it."""
+        if not self.started:
+            # Other draws of the first batch stand in for a history; a reward in hundreds of nats needs one at once.
+            other = terms(model, q, batch, plain_draws(q, n_draws)).weights(kl_weight)
+            self.baseline.copy_(bound(other).mean())
+            self.started = True
+        before = self.baseline.clone()
+        self.baseline.lerp_(reward.mean(), 1 - self.decay)
+        return before

@@ -1,0 +1,53 @@
+"""A learner decides who moves when, and owns the optimizers that move them."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from latentia.core import Batch
+from latentia.models import GenerativeModel
+from latentia.posteriors import Posterior
+
+
+class Learner(ABC):
+    """Improves a model and a posterior, one batch at a time.
+
+    Attributes:
+        model: p.
+        posterior: q.
+        steps: steps taken.
+    """
+
+    model: GenerativeModel
+    posterior: Posterior
+    steps: int
+
+    @abstractmethod
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """Improve model and posterior in place from one batch.
+
+        Returns:
+            scalar tensors on the batch's device, read without a sync: "bound" and "rate" (nats a row),
+            "grad_norm", and "skipped" (1 where the step was not taken because something was not finite).
+        """
+
+    @property
+    @abstractmethod
+    def modules(self) -> torch.nn.ModuleDict:
+        """Everything with state, by name: what is moved to a device, saved, and restored."""
+
+    @property
+    @abstractmethod
+    def lr(self) -> float:
+        """Learning rate of the next step."""
+
+    @property
+    @abstractmethod
+    def effective_beta(self) -> float:
+        """What the KL of a row counts for beside its reconstruction in the next step; 1 is the bound itself."""
+
+    @property
+    @abstractmethod
+    def warm_up_steps(self) -> int:
+        """Steps before the KL weight is final; bounds from before do not compare with bounds from after."""

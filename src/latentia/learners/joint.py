@@ -1,0 +1,115 @@
+"""Model and posterior move together, by one gradient of one bound.
+
+Kingma & Welling (2014), Auto-Encoding Variational Bayes.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from latentia.bounds import Bound, Elbo
+from latentia.core import Batch
+from latentia.core.errors import LatentiaError
+from latentia.gradients import AnalyticKL, Auto, Gradient
+from latentia.learners.base import Learner
+from latentia.learners.schedules import KLWeight, LearningRate
+from latentia.models import GenerativeModel
+from latentia.posteriors import Posterior
+
+Precision = Literal["fp32", "bf16"]
+
+
+class Joint(Learner):
+    """One Adam over the parameters of model, posterior and gradient.
+
+    Args:
+        model: p.
+        posterior: q.
+        bound: what is raised.
+        gradient: how it is differentiated.
+        draws: K, draws a row.
+        lr: learning rate at each step.
+        kl: KL weight at each step.
+        betas: Adam's moment decays.
+        eps: Adam's epsilon.
+        clip: largest norm of the whole gradient; None leaves it as it is.
+        precision: "bf16" runs the networks under autocast.
+
+    Raises:
+        LatentiaError: no draws asked for, or nothing to learn.
+    """
+
+    def __init__(
+        self,
+        model: GenerativeModel,
+        posterior: Posterior,
+        bound: Bound | None = None,
+        gradient: Gradient | None = None,
+        draws: int = 1,
+        lr: LearningRate = LearningRate(1e-3),  # noqa: B008  an immutable tuple
+        kl: KLWeight = KLWeight(),  # noqa: B008  an immutable tuple
+        betas: Sequence[float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        clip: float | None = None,
+        precision: Precision = "fp32",
+    ) -> None:
+        if draws < 1:
+            raise LatentiaError(f"draws is {draws}, wanted at least 1.")
+        if clip is not None and clip <= 0:
+            raise LatentiaError(f"clip is {clip}, wanted a positive norm, or none at all.")
+        self.model, self.posterior = model, posterior
+        self.bound: Bound = bound or Elbo()
+        self.gradient: Gradient = gradient or Auto()
+        self.draws, self.clip, self.precision = draws, clip, precision
+        self.lr_schedule, self.kl_schedule = lr, kl
+        self.steps = 0
+        self._modules = nn.ModuleDict({"model": model, "posterior": posterior})
+        if isinstance(self.gradient, nn.Module):
+            self._modules["gradient"] = self.gradient
+        self.parameters = [p for p in self._modules.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise LatentiaError("neither model nor posterior has a parameter to learn; nothing would move.")
+        self.optimizer = torch.optim.Adam(self.parameters, lr=lr.at(0), betas=(betas[0], betas[1]), eps=eps, fused=True)
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            q = self.posterior.infer(self.model, batch)
+            estimate = self.gradient(self.bound, self.model, q, batch, self.draws, self.kl_schedule.at(self.steps))
+        loss = -estimate.surrogate.mean()
+        loss.backward()
+        norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
+        if self.clip is not None:
+            torch.nn.utils.clip_grads_with_norm_(self.parameters, self.clip, norm)
+        skipped = ~(torch.isfinite(loss.detach()) & torch.isfinite(norm))
+        # Fused optimizers leave everything as it is where found_inf is 1, without the host looking.
+        self.optimizer.found_inf = skipped.to(torch.float32)  # pyright: ignore[reportAttributeAccessIssue]  read by torch's fused step
+        self.optimizer.step()
+        self.steps += 1
+        return {
+            "bound": estimate.bound.mean(),
+            "rate": estimate.rate.mean(),
+            "grad_norm": norm.detach(),
+            "skipped": skipped,
+        }
+
+    @property
+    def modules(self) -> nn.ModuleDict:
+        return self._modules
+
+    @property
+    def lr(self) -> float:
+        return self.lr_schedule.at(self.steps)
+
+    @property
+    def effective_beta(self) -> float:
+        own = self.gradient.beta if isinstance(self.gradient, AnalyticKL) else 1.0
+        return own * self.kl_schedule.at(self.steps)
+
+    @property
+    def warm_up_steps(self) -> int:
+        return self.kl_schedule.warm_up

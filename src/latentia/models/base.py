@@ -1,0 +1,67 @@
+"""A generative model: p(x, z | given), in nats, one number a draw and row."""
+
+from abc import ABC, abstractmethod
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Size, Tensor, nn
+from torch.distributions import Distribution
+
+from latentia.core import Batch
+from latentia.distributions import observed_log_prob
+
+
+class GenerativeModel(nn.Module, ABC):
+    """What generates x. A model says its prior and its likelihood; the rest follows.
+
+    Attributes:
+        x_shape: shape of one x.
+        z_shape: shape of one z.
+    """
+
+    x_shape: Size
+    z_shape: Size
+
+    @abstractmethod
+    def prior(self, given: Tensor | None = None) -> Distribution:
+        """p(z | given): batch () or (B,), event z_shape."""
+
+    @abstractmethod
+    def likelihood(self, z: Tensor, given: Tensor | None = None) -> Distribution:
+        """p(x | z, given): z (K, B or 1, *z_shape) -> batch (K, B), event x_shape."""
+
+    def log_prior(self, z: Tensor, batch: Batch) -> Tensor:
+        """log p(z | given): z (K, B, *z_shape) -> (K, B)."""
+        return self.prior(batch.given).log_prob(z)
+
+    def log_likelihood(self, z: Tensor, batch: Batch) -> Tensor:
+        """log p(x | z, given) of what was observed: z (K, B, *z_shape) -> (K, B)."""
+        return observed_log_prob(self.likelihood(z, batch.given), batch.x, batch.mask)
+
+    def log_joint(self, z: Tensor, batch: Batch) -> Tensor:
+        """log p(x, z | given): z (K, B, *z_shape) -> (K, B)."""
+        return self.log_likelihood(z, batch) + self.log_prior(z, batch)
+
+    @torch.no_grad()
+    def sample(self, n: int, given: Tensor | None = None) -> Tensor:
+        """n ancestral draws of x: (n, *x_shape). ``given`` has n rows, if any."""
+        z = self.sample_prior(n, given)
+        return self.likelihood(z.unsqueeze(0), given).sample().squeeze(0)
+
+    @torch.no_grad()
+    def sample_prior(self, n: int, given: Tensor | None = None) -> Tensor:
+        """n draws of z: (n, *z_shape)."""
+        prior = self.prior(given)
+        return prior.sample(() if prior.batch_shape else (n,))
+
+    def start_at(self, x: Tensor) -> None:
+        """A hook: look once at training rows (N, *x_shape) before the first step. Does nothing unless overridden."""
+
+
+@runtime_checkable
+class HasExactPosterior(Protocol):
+    """A model whose p(z | x) has a closed form."""
+
+    def exact_posterior(self, batch: Batch) -> Distribution:
+        """p(z | x): batch (B,), event z_shape."""
+        ...

@@ -1,0 +1,14 @@
+"""Priors by name."""
+
+from latentia.priors.base import Prior
+from latentia.priors.mixture import Mixture
+from latentia.priors.standard_normal import StandardNormal
+from latentia.priors.vamp import VampPrior
+
+PRIORS: dict[str, type[Prior]] = {
+    "standard-normal": StandardNormal,
+    "mixture": Mixture,
+    "vamp": VampPrior,
+}
+
+__all__ = ["PRIORS", "Mixture", "Prior", "StandardNormal", "VampPrior"]
