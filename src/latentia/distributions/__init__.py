@@ -2,15 +2,17 @@
 
 from latentia.distributions.discretized_logistic import DiscretizedLogistic, grid_nats_to_bits
 from latentia.distributions.kl import closed_kl, describe, has_closed_kl, kl_per_dimension
-from latentia.distributions.moments import point
+from latentia.distributions.moments import DRAWS_FOR_A_MEAN, has_mean, point
 from latentia.distributions.observed import observed_log_prob
 
 __all__ = [
+    "DRAWS_FOR_A_MEAN",
     "DiscretizedLogistic",
     "closed_kl",
     "describe",
     "grid_nats_to_bits",
     "has_closed_kl",
+    "has_mean",
     "kl_per_dimension",
     "observed_log_prob",
     "point",

@@ -7,10 +7,19 @@ from torch.distributions import Distribution
 DRAWS_FOR_A_MEAN = 256
 
 
+def has_mean(distribution: Distribution) -> bool:
+    """Whether the distribution states its mean; a flow does not."""
+    try:
+        return bool(torch.isfinite(distribution.mean).all())
+    except NotImplementedError:
+        return False
+
+
 def point(distribution: Distribution) -> Tensor:
     """(batch, *event): the mean; the mode for classes, which have no mean; the mean of 256 draws for a flow."""
+    if has_mean(distribution):
+        return distribution.mean
     try:
-        mean = distribution.mean
+        return distribution.mode.to(torch.get_default_dtype())
     except NotImplementedError:
         return distribution.sample((DRAWS_FOR_A_MEAN,)).mean(0)
-    return distribution.mode.to(torch.get_default_dtype()) if bool(mean.isnan().all()) else mean

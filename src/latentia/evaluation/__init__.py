@@ -1,1 +1,19 @@
-"""Held-out numbers."""
+"""Held-out numbers: bounds, importance-weighted estimates, and what the latents carry."""
+
+from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
+from latentia.evaluation.held_out import evaluate_split, quick_look
+from latentia.evaluation.latents import latents, mutual_information
+from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
+
+__all__ = [
+    "ACTIVE_VARIANCE",
+    "DEFAULT_MEMORY",
+    "Evaluation",
+    "Figure",
+    "chunk_sizes",
+    "evaluate_split",
+    "latents",
+    "mutual_information",
+    "quick_look",
+    "quiet",
+]

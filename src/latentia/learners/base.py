@@ -32,6 +32,14 @@ class Learner(ABC):
             "grad_norm", and "skipped" (1 where the step was not taken because something was not finite).
         """
 
+    @abstractmethod
+    def check(self, total_steps: int) -> None:
+        """Refuse schedules that do not fit into a training of ``total_steps`` steps.
+
+        Raises:
+            LatentiaError: with the schedule and the numbers.
+        """
+
     @property
     @abstractmethod
     def modules(self) -> torch.nn.ModuleDict:

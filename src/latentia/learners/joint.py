@@ -14,7 +14,7 @@ from latentia.core import Batch
 from latentia.core.errors import LatentiaError
 from latentia.gradients import AnalyticKL, Auto, Gradient
 from latentia.learners.base import Learner
-from latentia.learners.schedules import KLWeight, LearningRate
+from latentia.learners.schedules import KLWeight, LearningRate, check_schedules
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 
@@ -96,6 +96,9 @@ class Joint(Learner):
             "grad_norm": norm.detach(),
             "skipped": skipped,
         }
+
+    def check(self, total_steps: int) -> None:
+        check_schedules(self.lr_schedule, self.kl_schedule, total_steps)
 
     @property
     def modules(self) -> nn.ModuleDict:

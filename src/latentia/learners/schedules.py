@@ -7,7 +7,7 @@ from latentia.core.errors import LatentiaError
 
 
 class LearningRate(NamedTuple):
-    """Learning rate at a step: rises linearly over ``warm_up``, then holds, or falls along a cosine to ``final`` at ``total``.
+    """Learning rate at a step: a linear rise over ``warm_up``, then the peak, or a cosine down to ``final`` at ``total``.
 
     Attributes:
         peak: highest rate.

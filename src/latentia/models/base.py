@@ -17,10 +17,12 @@ class GenerativeModel(nn.Module, ABC):
     Attributes:
         x_shape: shape of one x.
         z_shape: shape of one z.
+        fresh: True until training rows were looked at; a trained model is never put back to its start.
     """
 
     x_shape: Size
     z_shape: Size
+    fresh: bool = True
 
     @abstractmethod
     def prior(self, given: Tensor | None = None) -> Distribution:

@@ -10,7 +10,6 @@ from typing import Literal
 
 import torch
 from torch import Size, Tensor, nn
-from torch.nn import functional as F
 
 from latentia.core.errors import LatentiaError, ShapeError
 from latentia.networks.base import Network, activation_module, as_shape
@@ -152,11 +151,8 @@ class ConvDecoder(Network):
     def forward_flat(self, x: Tensor) -> Tensor:
         h = self.head(x.flatten(1)).reshape(-1, *self.grid)
         for i, (between, up) in enumerate(zip(self.between, self.ups, strict=True)):
-            height, width = self.sizes[-2 - i]
-            # A side of 2n or 2n-1 comes back from n: the padding that a strided convolution swallowed is given again.
-            h = F.conv_transpose2d(
-                between(h), up.weight, up.bias, stride=2, padding=1, output_padding=(1 - height % 2, 1 - width % 2)
-            )
+            # A side of 2n and one of 2n - 1 both come from n; the size walked on the way down decides.
+            h = up(between(h), output_size=list(self.sizes[-2 - i]))
         return h + self.pixel_bias
 
     @property

@@ -10,7 +10,13 @@ from latentia.models import GenerativeModel
 
 
 class Posterior(nn.Module, ABC):
-    """q(z | x), or what stands for it. It may look at the model: an exact one must."""
+    """q(z | x), or what stands for it. It may look at the model: an exact one must.
+
+    Attributes:
+        fresh: True until training rows were looked at; a trained posterior is never put back to its start.
+    """
+
+    fresh: bool = True
 
     @abstractmethod
     def infer(self, model: GenerativeModel, batch: Batch) -> Distribution:

@@ -1,0 +1,117 @@
+"""Log-weights of a split, with exactly the asked number of draws, in chunks that fit a memory budget."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from latentia.core import Batch
+from latentia.core.errors import LatentiaError
+from latentia.data import Split
+from latentia.models import GenerativeModel
+from latentia.posteriors import Posterior
+from latentia.weights import terms
+
+DEFAULT_MEMORY = 128 * 2**20
+ROWS_AT_MOST = 500
+# Floats alive for one draw of one row: a handful for each value of x, and the hidden layers.
+FLOATS_A_VALUE, FLOATS_OF_HIDDEN = 8, 2048
+
+
+class RowTotals(NamedTuple):
+    """What K draws say about each row.
+
+    Attributes:
+        elbo: (N,) mean log-weight, nats.
+        log_px: (N,) log of the mean weight, nats.
+        reconstruction: (N,) mean log-likelihood, nats.
+        rate: (N,) mean of log q - log prior, nats.
+        kept: (n, K) all log-weights of the first rows.
+    """
+
+    elbo: Tensor
+    log_px: Tensor
+    reconstruction: Tensor
+    rate: Tensor
+    kept: Tensor
+
+
+@contextmanager
+def quiet(model: GenerativeModel, posterior: Posterior, seed: int) -> Iterator[None]:
+    """No gradient, evaluation mode, and a seeded random state that gives way to the caller's afterwards."""
+    was_training = [(m, m.training) for part in (model, posterior) for m in part.modules()]
+    devices = list({p.device for p in model.parameters() if p.device.type == "cuda"})
+    model.eval()
+    posterior.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        for module, training in was_training:
+            module.training = training
+
+
+def chunk_sizes(n_draws: int, n_values: int, memory: int) -> tuple[int, list[int]]:
+    """(rows at once, draws in each chunk); the chunks sum to ``n_draws`` exactly.
+
+    >>> chunk_sizes(7, 784, 2**20)
+    (31, [1, 1, 1, 1, 1, 1, 1])
+    >>> sum(chunk_sizes(5000, 784, 2**28)[1])
+    5000
+
+    Raises:
+        LatentiaError: no draws asked for, or no memory given.
+    """
+    if n_draws < 1:
+        raise LatentiaError(f"draws is {n_draws}, wanted at least 1.")
+    if memory < 1:
+        raise LatentiaError(f"the memory budget is {memory} bytes, wanted a positive number.")
+    at_once = max(1, memory // (4 * (FLOATS_A_VALUE * n_values + FLOATS_OF_HIDDEN)))
+    rows = min(ROWS_AT_MOST, at_once)
+    each = min(n_draws, max(1, at_once // rows))
+    whole, rest = divmod(n_draws, each)
+    return rows, [each] * whole + ([rest] if rest else [])
+
+
+def row_totals(
+    model: GenerativeModel,
+    posterior: Posterior,
+    split: Split,
+    n_draws: int,
+    memory: int = DEFAULT_MEMORY,
+    keep: int = 0,
+) -> RowTotals:
+    """Exactly K draws for every row of ``split``, summed up a row at a time; the first ``keep`` rows' weights stay whole."""
+    rows, chunks = chunk_sizes(n_draws, split.x_shape.numel(), memory)
+    parts, kept = [], []
+    for batch in split.batches(rows):
+        left = max(0, keep - rows * len(parts))
+        totals, weights = _batch_totals(model, posterior, batch, chunks, left)
+        parts.append(totals)
+        kept.append(weights)
+    sums, log_sum = (torch.cat(each, dim=-1) for each in zip(*parts, strict=True))
+    means = sums / n_draws
+    return RowTotals(means[0], log_sum - math.log(n_draws), means[1], means[2], torch.cat(kept))
+
+
+def _batch_totals(
+    model: GenerativeModel, posterior: Posterior, batch: Batch, chunks: list[int], keep: int
+) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """((3, B) sums of w, log-likelihood and rate; (B,) log sum of weights); (<= keep, K) log-weights."""
+    q = posterior.infer(model, batch)
+    # Double: thousands of float32 log-weights would lose a digit of the mean.
+    sums = torch.zeros(3, len(batch.x), dtype=torch.float64, device=batch.x.device)
+    log_sum = torch.full((len(batch.x),), -math.inf, dtype=torch.float64, device=batch.x.device)
+    kept = []
+    for size in chunks:
+        drawn = terms(model, q, batch, q.sample((size,)))
+        w = drawn.weights().double()
+        rate = drawn.log_q - drawn.log_prior
+        sums += torch.stack([w.sum(0), drawn.log_likelihood.double().sum(0), rate.double().sum(0)])
+        log_sum = torch.logaddexp(log_sum, w.logsumexp(0))
+        kept.append(w[:, :keep].T)
+    return (sums, log_sum), torch.cat(kept, dim=1)

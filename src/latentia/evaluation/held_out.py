@@ -1,0 +1,114 @@
+"""Held-out numbers for any model and posterior: the full account, and the short one that training looks at."""
+
+import math
+import warnings
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentia.data import Split
+from latentia.distributions import closed_kl, grid_nats_to_bits, has_closed_kl
+from latentia.evaluation.draws import DEFAULT_MEMORY, quiet, row_totals
+from latentia.evaluation.latents import latents, mean_and_error, mutual_information
+from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
+from latentia.models import GenerativeModel
+from latentia.posteriors import Posterior
+
+FEWEST_DRAWS_FOR_K_HAT = 100
+ROWS_FOR_K_HAT = 200
+BITS_SEED = 0
+
+
+def evaluate_split(
+    model: GenerativeModel,
+    posterior: Posterior,
+    split: Split,
+    name: str = "test",
+    draws: int = 1000,
+    seed: int = 0,
+    memory: int = DEFAULT_MEMORY,
+) -> Evaluation:
+    """Every held-out number, with exactly ``draws`` draws a row.
+
+    Args:
+        model: p.
+        posterior: q.
+        split: the rows; bits that are drawn anew each batch are drawn once here.
+        name: what to call the rows.
+        draws: K.
+        seed: of the draws; the caller's random state is left as it was.
+        memory: bytes that one chunk of draws may take, about.
+
+    Raises:
+        LatentiaError: draws or memory below 1.
+    """
+    rows = split.frozen_bits(BITS_SEED) if split.draw_bits else split
+    with quiet(model, posterior, seed):
+        totals = row_totals(model, posterior, rows, draws, memory, keep=ROWS_FOR_K_HAT)
+        seen = latents(model, posterior, rows)
+        information = mutual_information(model, posterior, rows)
+        discrete = _is_mass(model, rows)
+    elbo, shapes = _figure(totals.elbo), _k_hats(totals.kept)
+    n_values = rows.x_shape.numel()
+    bits = Figure(grid_nats_to_bits(-elbo.value, n_values), grid_nats_to_bits(elbo.error, n_values)) if discrete else None
+    return Evaluation(
+        split=name,
+        rows=len(rows),
+        draws=draws,
+        elbo=elbo,
+        reconstruction=_figure(totals.reconstruction),
+        rate=_figure(totals.rate),
+        log_px=_figure(totals.log_px),
+        bits_per_dim=bits,
+        kl_per_dimension=None if seen.kl_per_dimension is None else tuple(seen.kl_per_dimension.tolist()),
+        variance_of_mean=tuple(seen.variance_of_mean.tolist()),
+        mutual_information=information,
+        k_hat=None if shapes is None else float(np.median(shapes)),
+        k_hat_bad=None if shapes is None else float((shapes > 0.7).mean()),
+    )
+
+
+def quick_look(
+    model: GenerativeModel, posterior: Posterior, split: Split, batch_size: int = 500, seed: int = 0
+) -> dict[str, float]:
+    """Bound, rate, reconstruction (nats a row) and active units from one draw a row; the same noise at every call."""
+    totals: list[Tensor] = []
+    means, noise = [], []
+    with quiet(model, posterior, seed):
+        for batch in split.batches(batch_size):
+            q = posterior.infer(model, batch)
+            prior = model.prior(batch.given)
+            z = q.sample((1,))
+            reconstruction = model.log_likelihood(z, batch).mean(0)
+            rate = closed_kl(q, prior) if has_closed_kl(q, prior) else (q.log_prob(z) - prior.log_prob(z)).mean(0)
+            totals.append(torch.stack([reconstruction.double().sum(), rate.double().sum()]))
+            mean, error = mean_and_error(q)
+            means.append(mean.flatten(1))
+            noise.append(error.flatten(1))
+        variance = torch.cat(means).var(0, correction=0) - torch.cat(noise).mean(0)
+        # One sync for all of it.
+        summed = torch.cat([torch.stack(totals).sum(0), (variance > ACTIVE_VARIANCE).double().sum().reshape(1)]).tolist()
+    reconstruction, rate = summed[0] / len(split), summed[1] / len(split)
+    return {"bound": reconstruction - rate, "rate": rate, "reconstruction": reconstruction, "active_units": summed[2]}
+
+
+def _figure(rows: Tensor) -> Figure:
+    return Figure(float(rows.mean()), float(rows.std() / math.sqrt(len(rows))) if len(rows) > 1 else math.nan)
+
+
+def _is_mass(model: GenerativeModel, split: Split) -> bool:
+    batch = split.head(1).batch(torch.zeros(1, dtype=torch.long, device=split.stored.device))
+    support = model.likelihood(model.sample_prior(1, batch.given).unsqueeze(0), batch.given).support
+    return support is not None and support.is_discrete
+
+
+def _k_hats(w: Tensor) -> np.ndarray | None:
+    """Pareto shapes of the importance weights (N, K) (Vehtari et al. 2024, Pareto Smoothed Importance Sampling)."""
+    if w.shape[1] < FEWEST_DRAWS_FOR_K_HAT:
+        return None
+    from arviz_stats.base.array import array_stats  # a second to import, and only this needs it
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns about each bad row; the share of them is reported instead
+        return np.asarray(array_stats.psislw(w.cpu().numpy())[1], dtype=float)

@@ -1,0 +1,89 @@
+"""What can be refused before the first step, and what to say when a later one goes wrong."""
+
+import torch
+
+from latentia.core import Batch
+from latentia.core.checks import check_finite, check_shape, check_support
+from latentia.core.errors import DataError, LatentiaError, NonFinite, ShapeError
+from latentia.data import Dataset
+from latentia.learners import Learner
+from latentia.weights import terms
+
+ROWS_AT_ONCE = 10_000
+
+
+def check_fit(learner: Learner, data: Dataset, epochs: int, batch_size: int) -> int:
+    """Refuse what could only fail or mislead later.
+
+    Returns:
+        steps an epoch.
+
+    Raises:
+        DataError: no training rows, or a batch size below 1.
+        LatentiaError: no epochs, or schedules that do not fit.
+        ShapeError: model and data do not fit each other.
+    """
+    if epochs < 1:
+        raise LatentiaError(f"epochs is {epochs}, wanted at least 1: zero steps would leave an untrained model.")
+    if batch_size < 1:
+        raise DataError(f"the batch size is {batch_size}, wanted at least 1.")
+    n = len(data.train)
+    if not n:
+        raise DataError(f"{data.name!r} has no training rows, so no step could be taken; give it some.")
+    check_shape("a row of the data", data.x_shape, learner.model.x_shape, cure="build the model with data.x_shape.")
+    steps = -(-n // batch_size)
+    learner.check(epochs * steps)
+    return steps
+
+
+@torch.no_grad()
+def check_first_batch(learner: Learner, data: Dataset, batch: Batch) -> None:
+    """Everything torch would validate at every step, once: support, shapes, finiteness.
+
+    Raises:
+        SupportError: values where the likelihood puts no mass.
+        ShapeError: a posterior of the wrong shape.
+        NonFinite: a first log-weight that is not finite.
+    """
+    model = learner.model
+    z = model.sample_prior(1, None if batch.given is None else batch.given[:1])
+    likelihood = model.likelihood(z.reshape(1, 1, *model.z_shape), None if batch.given is None else batch.given[:1])
+    name = f"the likelihood {_name(model)}"
+    cure = "choose a family that holds such values, or change them (binarize='dynamic' makes bits of greys in [0, 1])."
+    check_support(name, likelihood, batch.x, cure=cure, mask=batch.mask)
+    if not data.train.draw_bits:
+        for rows in torch.arange(len(data.train), device=batch.x.device).split(ROWS_AT_ONCE):
+            whole = data.train.batch(rows)
+            check_support(name, likelihood, whole.x, cure=cure, mask=whole.mask)
+    q = learner.posterior.infer(model, batch)
+    if tuple(q.event_shape) != tuple(model.z_shape):
+        raise ShapeError(
+            f"the posterior is over z of shape {tuple(q.event_shape)}, the model's z has {tuple(model.z_shape)}; "
+            "build the encoder for as many latents as the prior has."
+        )
+
+
+@torch.no_grad()
+def name_the_culprit(learner: Learner, batch: Batch, step: int) -> NonFinite:
+    """The first quantity on the way from data to gradient that is not finite, as an error to raise."""
+    rows = batch.row.tolist()
+    where = f"at step {step} (rows {', '.join(map(str, rows[:5]))}{', ...' if len(rows) > 5 else ''})"
+    cure = f"the learning rate was {learner.lr:g}: try a tenth of it, or clip=10"
+    try:
+        for name, parameter in learner.modules.named_parameters():
+            check_finite(f"{name} {where}", parameter, cure=cure)
+        check_finite(f"x {where}", batch.x, cure="drop or impute those rows", mask=batch.mask)
+        q = learner.posterior.infer(learner.model, batch)
+        z = q.sample((1,))
+        check_finite(f"z drawn from q {where}", z.squeeze(0), cure=cure)
+        drawn = terms(learner.model, q, batch, z)
+        for name, value in zip(("log p(x | z)", "log p(z)", "log q(z | x)"), drawn, strict=True):
+            check_finite(f"{name} {where}", value.squeeze(0), cure=cure)
+    except NonFinite as found:
+        return found
+    return NonFinite(f"the gradient {where} is not finite though every term of the bound is; {cure}.")
+
+
+def _name(model: object) -> str:
+    family = getattr(model, "family", None)
+    return type(model if family is None else family).__name__
