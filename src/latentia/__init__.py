@@ -1,1 +1,100 @@
-"""Latent variable models, and every way to infer what is hidden."""
+"""Latent variable models, and every way to infer what is hidden.
+
+The names below load on first use, so that ``import latentia`` costs nothing by itself.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from latentia.bounds import Elbo, Iwae, Renyi
+    from latentia.core import Batch, LatentiaError
+    from latentia.data import Dataset, from_arrays, load_data
+    from latentia.evaluation import Evaluation
+    from latentia.families import (
+        Bernoulli,
+        Categorical,
+        ContinuousBernoulli,
+        DiagonalNormal,
+        DiscretizedLogistic,
+        Flow,
+        FullRankNormal,
+        Laplace,
+        Normal,
+    )
+    from latentia.models import PPCA, Decoded
+    from latentia.networks import ConvDecoder, ConvEncoder, mlp
+    from latentia.posteriors import Amortized, Exact
+    from latentia.priors import Mixture, StandardNormal, VampPrior
+    from latentia.runs import Run, fit, fit_recipe, load
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "bounds": ("Elbo", "Iwae", "Renyi"),
+    "core": ("Batch", "LatentiaError"),
+    "data": ("Dataset", "from_arrays", "load_data"),
+    "evaluation": ("Evaluation",),
+    "families": (
+        "Bernoulli",
+        "Categorical",
+        "ContinuousBernoulli",
+        "DiagonalNormal",
+        "DiscretizedLogistic",
+        "Flow",
+        "FullRankNormal",
+        "Laplace",
+        "Normal",
+    ),
+    "models": ("PPCA", "Decoded"),
+    "networks": ("ConvDecoder", "ConvEncoder", "mlp"),
+    "posteriors": ("Amortized", "Exact"),
+    "priors": ("Mixture", "StandardNormal", "VampPrior"),
+    "runs": ("Run", "fit", "fit_recipe", "load"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "PPCA",
+    "Amortized",
+    "Batch",
+    "Bernoulli",
+    "Categorical",
+    "ContinuousBernoulli",
+    "ConvDecoder",
+    "ConvEncoder",
+    "Dataset",
+    "Decoded",
+    "DiagonalNormal",
+    "DiscretizedLogistic",
+    "Elbo",
+    "Evaluation",
+    "Exact",
+    "Flow",
+    "FullRankNormal",
+    "Iwae",
+    "Laplace",
+    "LatentiaError",
+    "Mixture",
+    "Normal",
+    "Renyi",
+    "Run",
+    "StandardNormal",
+    "VampPrior",
+    "fit",
+    "fit_recipe",
+    "from_arrays",
+    "load",
+    "load_data",
+    "mlp",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'latentia' has no attribute {name!r}")
+    return getattr(import_module(f"latentia.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

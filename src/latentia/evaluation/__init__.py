@@ -2,7 +2,7 @@
 
 from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
 from latentia.evaluation.held_out import evaluate_split, quick_look
-from latentia.evaluation.latents import latents, mutual_information
+from latentia.evaluation.latents import latents, mean_and_error, mutual_information
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "chunk_sizes",
     "evaluate_split",
     "latents",
+    "mean_and_error",
     "mutual_information",
     "quick_look",
     "quiet",

@@ -111,4 +111,5 @@ def _k_hats(w: Tensor) -> np.ndarray | None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns about each bad row; the share of them is reported instead
-        return np.asarray(array_stats.psislw(w.cpu().numpy())[1], dtype=float)
+        # It wants what leave-one-out has at hand, the negative of a log-weight.
+        return np.asarray(array_stats.psislw(-w.cpu().numpy())[1], dtype=float)

@@ -66,6 +66,18 @@ class Evaluation:
         out = {name: _plain(value) for name, value in asdict(self).items()}
         return {**out, "active_units": self.active_units}
 
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> "Evaluation":
+        """The inverse of ``to_dict``."""
+        inner = {k: v for k, v in values.items() if k != "active_units"}
+        for name in ("elbo", "reconstruction", "rate", "log_px", "bits_per_dim"):
+            if inner[name] is not None:
+                inner[name] = Figure(*(math.nan if inner[name][k] is None else inner[name][k] for k in ("value", "error")))
+        for name in ("kl_per_dimension", "variance_of_mean"):
+            if inner[name] is not None:
+                inner[name] = tuple(math.nan if v is None else v for v in inner[name])
+        return Evaluation(**inner)
+
     def lines(self) -> list[tuple[str, str, str]]:
         """(quantity, figure, what it means) for people."""
         k = self.draws

@@ -78,10 +78,12 @@ class PPCA(GenerativeModel):
         return MultivariateNormal(loc, precision_matrix=precision.expand(len(loc), -1, -1), validate_args=False)
 
     def start_at(self, x: Tensor) -> None:
-        """Begin at the data's mean and its average variance."""
+        """Begin at the data's mean and its average variance, the weights on the same scale as the noise."""
         with torch.no_grad():
             self.mean.copy_(x.mean(0))
-            self.log_sigma.copy_(x.var(0, correction=0).mean().clamp_min(1e-6).log() / 2)
+            log_spread = x.var(0, correction=0).mean().clamp_min(1e-6).log() / 2
+            self.weight.mul_((log_spread - self.log_sigma).exp())
+            self.log_sigma.copy_(log_spread)
 
     def _marginal(self) -> MultivariateNormal:
         eye = torch.eye(self.n_values, dtype=self.weight.dtype, device=self.weight.device)

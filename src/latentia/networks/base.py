@@ -47,7 +47,7 @@ class Network(nn.Module, ABC):
         self.per_value = per_value
 
     def raw(self, x: Tensor) -> Tensor:
-        """(..., *in_shape) -> (..., per_value, *out_shape).
+        """(..., *in_shape) -> (..., per_value, *out_shape), in the precision of x.
 
         Raises:
             ShapeError: the trailing axes of x are not ``in_shape``.
@@ -60,7 +60,8 @@ class Network(nn.Module, ABC):
             )
         lead = x.shape[:-n_axes]
         out = self.forward_flat(x.reshape(-1, *self.in_shape))
-        return out.reshape(*lead, self.per_value, *self.out_shape)
+        # Under autocast the layers answer in half precision; a density summed over an event needs all the digits again.
+        return out.to(x.dtype).reshape(*lead, self.per_value, *self.out_shape)
 
     @abstractmethod
     def forward_flat(self, x: Tensor) -> Tensor:

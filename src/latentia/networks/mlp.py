@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from latentia.core.errors import LatentiaError, nearest
+from latentia.core.errors import LatentiaError, ShapeError, nearest
 from latentia.networks.base import Network, activation_module
 
 Norm = Literal["none", "layer", "batch"]
@@ -56,6 +56,11 @@ class MLP(Network):
 
     def forward_flat(self, x: Tensor) -> Tensor:
         h = x.flatten(1)
+        if self.norm == "batch" and self.training and len(h) == 1:
+            raise ShapeError(
+                "batch norm cannot train on a batch of one row; choose a batch size that leaves no single row over, "
+                "or norm='layer'."
+            )
         for layer in self.layers:
             out = layer(h)
             h = out + h if self.residual and out.shape == h.shape else out

@@ -1,1 +1,28 @@
-"""recipe."""
+"""Recipes: names to objects and back. Strings stop here; below, only objects travel."""
+
+from latentia.recipe.build import attach, build, build_bound, build_gradient
+from latentia.recipe.describe import describe_bound, describe_gradient, describe_model, describe_posterior
+from latentia.recipe.named import named_recipes, recipe_values
+from latentia.recipe.overrides import with_overrides
+from latentia.recipe.schema import FORMAT, DataSection, FitSection, Recipe, parse_recipe, read_json_object, read_recipe
+
+__all__ = [
+    "FORMAT",
+    "DataSection",
+    "FitSection",
+    "Recipe",
+    "attach",
+    "build",
+    "build_bound",
+    "build_gradient",
+    "describe_bound",
+    "describe_gradient",
+    "describe_model",
+    "describe_posterior",
+    "named_recipes",
+    "parse_recipe",
+    "read_json_object",
+    "read_recipe",
+    "recipe_values",
+    "with_overrides",
+]

@@ -1,1 +1,22 @@
-"""runs."""
+"""Runs: fitted models with what made them, in memory and as folders."""
+
+from latentia.runs.fitting import StoppedRun, fit, fit_recipe, read
+from latentia.runs.folder import EVALUATION, METRICS, RECIPE, REPORT, WEIGHTS, check_free, free_folder, write_evaluation
+from latentia.runs.run import Run, load
+
+__all__ = [
+    "EVALUATION",
+    "METRICS",
+    "RECIPE",
+    "REPORT",
+    "WEIGHTS",
+    "Run",
+    "StoppedRun",
+    "check_free",
+    "fit",
+    "fit_recipe",
+    "free_folder",
+    "load",
+    "read",
+    "write_evaluation",
+]

@@ -131,6 +131,7 @@ class _Training:
             if part.fresh:
                 part.start_at(some)
                 part.fresh = False
+        self.learner.modules.eval()
         rows = torch.arange(min(self.batch_size, len(train)), device=train.stored.device)
         check_first_batch(self.learner, self.data, train.batch(rows))
         self.watch = time.perf_counter()

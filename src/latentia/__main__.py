@@ -1,0 +1,5 @@
+"""`python -m latentia` is `latentia`."""
+
+from latentia.cli import main
+
+main()

@@ -1,0 +1,110 @@
+"""What the commands do, once their arguments are read."""
+
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from latentia.cli.tables import read_rows, table_writer, write_npz
+from latentia.core.errors import RunError
+from latentia.runs import (
+    REPORT,
+    Run,
+    StoppedRun,
+    check_free,
+    fit_recipe,
+    free_folder,
+    load,
+    read,
+    write_evaluation,
+)
+
+RUNS = Path("runs")
+
+
+def fit_command(what: str, overrides: list[str], out: Path | None) -> None:
+    """Fit, measure, save; say where everything lies."""
+    recipe = read(what, overrides)
+    folder = out or free_folder(RUNS, recipe.name)
+    check_free(folder)
+    console = Console()
+    console.print(f"[bold]{recipe.name}[/]  {recipe.about}".rstrip(), highlight=False, soft_wrap=True)
+    try:
+        run = fit_recipe(recipe)
+    except StoppedRun as stopped:
+        if stopped.run is None:
+            raise
+        stopped.run.save(folder)
+        raise RunError(f"{stopped}; the best epoch before it is kept in {folder}") from None
+    for note in run.notes:
+        console.print(note, highlight=False, soft_wrap=True)
+    history = run.history
+    kept = "last weights kept" if history.best_epoch is None else f"epoch {history.best_epoch} kept"
+    how = {"done": "done", "early": "stopped early", "interrupted": "interrupted"}[history.ended]
+    console.print(f"{how} after {len(history.rows)} epochs in {history.seconds:.1f} s, {kept}", highlight=False, soft_wrap=True)
+    if len(run.dataset().test):
+        console.print(run.evaluate(draws=recipe.evaluation_draws).table())
+    run.save(folder)
+    console.print(f"run     {folder}\nreport  {folder / REPORT}", highlight=False, soft_wrap=True)
+
+
+def evaluate_command(folder: Path, draws: int, split: str, as_json: bool, seed: int, memory: int) -> None:
+    """Measure a run again."""
+    run = load(folder)
+    result = run.evaluate(draws=draws, split=split, seed=seed, memory=memory)
+    write_evaluation(folder, result)
+    if as_json:
+        sys.stdout.write(json.dumps(result.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    else:
+        Console().print(result.table())
+
+
+def sample_command(folder: Path, n: int, out: Path | None, seed: int) -> None:
+    """Draw new rows."""
+    run = load(folder)
+    target = out or folder / "samples.npz"
+    write_npz(target, x=run.sample(n, seed=seed).numpy(), mean=run.sample(n, mean=True, seed=seed).numpy())
+    _say_written(target, *_picture(run, target, n, seed))
+
+
+def reconstruct_command(folder: Path, n: int, out: Path | None, split: str) -> None:
+    """Encode and decode the first rows of a split."""
+    run = load(folder)
+    target = out or folder / "reconstructions.npz"
+    x = run.dataset().split(split).head(n).values()
+    back = run.reconstruct(x)
+    write_npz(target, x=x.numpy(), reconstruction=back.numpy())
+    from latentia.report import save_pairs
+
+    pictures = [save_pairs(target.with_suffix(".png"), x, back)] if run.is_image else []
+    _say_written(target, *pictures)
+
+
+def encode_command(folder: Path, data: str, out: Path, split: str) -> None:
+    """Write posterior means and standard deviations of every row."""
+    write = table_writer(out)
+    run = load(folder)
+    rows = read_rows(data, split)
+    mean, sd = run.encode_with_sd(rows.x)
+    write(mean.flatten(1).numpy(), sd.flatten(1).numpy(), rows.labels)
+    _say_written(out)
+
+
+def report_command(folder: Path, out: Path | None) -> None:
+    """Write the report again."""
+    run = load(folder)
+    _say_written(run.write_report(out or folder / REPORT))
+
+
+def _picture(run: Run, target: Path, n: int, seed: int) -> list[Path]:
+    if not run.is_image:
+        return []
+    from latentia.report import save_grid
+
+    return [save_grid(target.with_suffix(".png"), run.sample(n, mean=True, seed=seed))]
+
+
+def _say_written(*paths: Path) -> None:
+    for path in paths:
+        Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

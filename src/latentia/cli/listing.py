@@ -1,0 +1,58 @@
+"""``latentia list``: the registries, in words."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from latentia.bounds import BOUNDS
+from latentia.core.errors import RecipeError, nearest
+from latentia.data import DATASETS
+from latentia.families import FAMILIES
+from latentia.gradients import GRADIENTS
+from latentia.models import MODELS
+from latentia.networks import ACTIVATIONS, NETWORKS
+from latentia.posteriors import POSTERIORS
+from latentia.priors import PRIORS
+from latentia.recipe import named_recipes, read_json_object
+
+
+def list_command(what: str | None) -> None:
+    """Print one kind, or all.
+
+    Raises:
+        RecipeError: there is no such kind.
+    """
+    kinds = _kinds()
+    if what is not None and what not in kinds:
+        raise RecipeError(f"there is nothing called {what!r} to list; {nearest(what, list(kinds))}")
+    for kind in [what] if what else kinds:
+        table = Table(title=kind, title_justify="left", show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for name, about in kinds[kind].items():
+            table.add_row(name, about)
+        Console().print(table, "")
+
+
+def _kinds() -> dict[str, dict[str, str]]:
+    return {
+        "data": {name: entry.about for name, entry in DATASETS.items()},
+        "recipes": {name: read_json_object(path).get("about", "") for name, path in named_recipes().items()},
+        "models": _first_lines(MODELS),
+        "priors": _first_lines(PRIORS),
+        "families": _first_lines(FAMILIES),
+        "networks": {name: f"{_first_line(pair.encoder)} / {_first_line(pair.decoder)}" for name, pair in NETWORKS.items()},
+        "activations": dict.fromkeys(ACTIVATIONS, ""),
+        "posteriors": _first_lines(POSTERIORS),
+        "bounds": _first_lines(BOUNDS),
+        "gradients": _first_lines(GRADIENTS),
+    }
+
+
+def _first_lines(registry: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _first_line(cls) for name, cls in registry.items()}
+
+
+def _first_line(cls: object) -> str:
+    return (inspect.getdoc(cls) or "").splitlines()[0]

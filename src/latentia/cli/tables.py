@@ -1,0 +1,112 @@
+"""Rows in and tables out: .npy and .npz in; .csv, .npz and .parquet out."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+from torch import Tensor
+
+from latentia.core.errors import DataError, nearest
+from latentia.data import DATASETS, load_data
+
+Write = Callable[[np.ndarray, np.ndarray, np.ndarray | None], None]
+
+
+class Rows(NamedTuple):
+    """Rows to encode, and their labels if there are any."""
+
+    x: Tensor | np.ndarray
+    labels: np.ndarray | None
+
+
+def read_rows(data: str, split: str) -> Rows:
+    """Rows of a named data set's split, or of an .npy or .npz file (array "x", or the only one; labels in "label").
+
+    Raises:
+        DataError: no such data set or file, or no rows in it.
+    """
+    if data in DATASETS:
+        part = load_data(data, binarize="none").split(split)
+        return Rows(part.values(), None if part.labels is None else part.labels.numpy())
+    path = Path(data)
+    if path.suffix not in (".npy", ".npz"):
+        raise DataError(f"there is no data set {data!r}; {nearest(data, list(DATASETS))}; or give an .npy or .npz file.")
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; check the path.") from None
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise DataError(f"{path} cannot be read ({str(error).splitlines()[0]}); write it with numpy.save.") from None
+    if isinstance(loaded, np.ndarray):
+        return Rows(loaded, None)
+    name = "x" if "x" in loaded.files else loaded.files[0] if len(loaded.files) == 1 else None
+    if name is None:
+        raise DataError(f"{path} holds {', '.join(loaded.files) or 'nothing'}, wanted an array named x.")
+    try:
+        return Rows(loaded[name], loaded["label"] if "label" in loaded.files else None)
+    except (ValueError, OSError, BadZipFile) as error:
+        raise DataError(f"{path} cannot be read ({str(error).splitlines()[0]}); write it with numpy.savez.") from None
+
+
+def table_writer(path: Path) -> Write:
+    """What writes encodings to a file of this ending, found before anything is computed.
+
+    Raises:
+        DataError: an ending that is not known, or pyarrow is missing for .parquet.
+    """
+    writers = {".csv": _write_csv, ".npz": _write_npz, ".parquet": _write_parquet}
+    if path.suffix not in writers:
+        raise DataError(f"--out {path} ends in {path.suffix or 'nothing'}, wanted .csv, .npz or .parquet.")
+    if path.suffix == ".parquet":
+        try:
+            import pyarrow  # noqa: F401  an extra; its absence is told before the work
+        except ImportError:
+            raise DataError(".parquet needs pyarrow; pip install 'latentia[parquet]', or write .csv or .npz.") from None
+    if not path.parent.is_dir():
+        raise DataError(f"the folder {path.parent} does not exist; make it first.")
+
+    def write(mean: np.ndarray, sd: np.ndarray, labels: np.ndarray | None) -> None:
+        writers[path.suffix](path, mean, sd, labels)
+
+    return write
+
+
+def write_npz(path: Path, **arrays: np.ndarray) -> None:
+    """A compressed .npz.
+
+    Raises:
+        DataError: another ending.
+    """
+    if path.suffix != ".npz":
+        raise DataError(f"--out {path} ends in {path.suffix or 'nothing'}, wanted .npz.")
+    np.savez_compressed(path, **arrays)  # pyright: ignore[reportArgumentType]  arrays by name
+
+
+def _columns(mean: np.ndarray, sd: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
+    out: dict[str, np.ndarray] = {"row": np.arange(len(mean))}
+    if labels is not None:
+        out["label"] = labels
+    out |= {f"mean_{d}": mean[:, d] for d in range(mean.shape[1])}
+    return out | {f"sd_{d}": sd[:, d] for d in range(sd.shape[1])}
+
+
+def _write_csv(path: Path, mean: np.ndarray, sd: np.ndarray, labels: np.ndarray | None) -> None:
+    columns = _columns(mean, sd, labels)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+
+
+def _write_npz(path: Path, mean: np.ndarray, sd: np.ndarray, labels: np.ndarray | None) -> None:
+    write_npz(path, mean=mean, sd=sd, **({} if labels is None else {"label": labels}))
+
+
+def _write_parquet(path: Path, mean: np.ndarray, sd: np.ndarray, labels: np.ndarray | None) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table(_columns(mean, sd, labels)), path)

@@ -1,0 +1,201 @@
+"""From names to objects: the one place where strings become parts, each built by its registry's class."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from latentia.bounds import BOUNDS, Bound
+from latentia.core.errors import RecipeError, nearest
+from latentia.families import FAMILIES, Family
+from latentia.gradients import GRADIENTS, Gradient
+from latentia.models import MODELS, Decoded, GenerativeModel
+from latentia.networks import NETWORKS
+from latentia.posteriors import POSTERIORS, Amortized, Posterior
+from latentia.priors import PRIORS, VampPrior
+from latentia.recipe.schema import Component, Recipe
+
+# Constructor arguments that follow from the data and the latents; a recipe neither needs nor may set them.
+FROM_CONTEXT = ("n_latents", "n_values", "x_shape", "in_shape", "out_shape", "per_value", "encode")
+# What a required option is where a recipe does not say.
+IF_MISSING = {"hidden": [256, 256]}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What parts must know that no recipe says.
+
+    Attributes:
+        fixed: values for arguments named in ``FROM_CONTEXT``.
+        defaults: values for options that a recipe leaves out, where the data know better than the constructor.
+    """
+
+    fixed: Mapping[str, Any]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_fixed(self, **more: Any) -> "Context":
+        """The same with more fixed arguments."""
+        return Context({**self.fixed, **more}, self.defaults)
+
+
+def build(recipe: Recipe, x_shape: tuple[int, ...], levels: int | None = None) -> tuple[GenerativeModel, Posterior]:
+    """The recipe's model and posterior, with fresh weights from torch's current random state.
+
+    Args:
+        recipe: what to build.
+        x_shape: shape of one row.
+        levels: grey levels of the data, for families that ask.
+
+    Raises:
+        RecipeError: an unknown name or option (with the nearest), a value of the wrong kind.
+    """
+    n_values = 1
+    for size in x_shape:
+        n_values *= size
+    fixed = {"n_latents": recipe.latents, "n_values": n_values, "x_shape": x_shape}
+    context = Context(fixed, {"levels": levels} if levels else {})
+    posterior = cast("Posterior", _with_network("posterior", recipe.posterior, POSTERIORS, context, x_shape, recipe.latents))
+    model = cast("GenerativeModel", _with_network("model", recipe.model, MODELS, context, recipe.latents, x_shape, levels))
+    attach(model, posterior)
+    return model, posterior
+
+
+def build_bound(recipe: Recipe) -> Bound:
+    """The recipe's bound."""
+    return cast("Bound", make("bound", recipe.bound, BOUNDS, Context({})))
+
+
+def build_gradient(recipe: Recipe) -> Gradient:
+    """The recipe's gradient."""
+    return cast("Gradient", make("gradient", recipe.gradient, GRADIENTS, Context({})))
+
+
+def attach(model: GenerativeModel, posterior: Posterior) -> None:
+    """Introduce a prior that is made of posteriors to the encoder it is made by.
+
+    Raises:
+        RecipeError: there is no encoder.
+    """
+    if isinstance(model, Decoded) and isinstance(model.p_z, VampPrior):
+        if not isinstance(posterior, Amortized):
+            raise RecipeError("prior 'vamp' is a mixture of an encoder's answers, so it needs posterior 'amortized'.")
+        model.p_z.attach(posterior.encode)
+
+
+def _with_network(
+    path: str,
+    component: Component,
+    registry: Mapping[str, Any],
+    context: Context,
+    in_shape: int | tuple[int, ...],
+    out_shape: int | tuple[int, ...],
+    levels: int | None = None,
+) -> object:
+    """A model or posterior: family first, since it says how many raw numbers the network gives; then the network."""
+    name, options = split_component(path, component)
+    wanted = constructor_parameters(lookup(path, name, registry))
+    parts: dict[str, object] = {}
+    if "prior" in wanted:
+        parts["prior"] = make(f"{path}.prior", options.pop("prior", {}), PRIORS, context, default="standard-normal")
+    if "family" in wanted:
+        default = default_family(levels) if path == "model" else "diagonal-normal"
+        parts["family"] = make(f"{path}.family", options.pop("family", {}), FAMILIES, context, default=default)
+    if "network" in wanted:
+        side = "decoder" if path == "model" else "encoder"
+        networks = {key: getattr(pair, side) for key, pair in NETWORKS.items()}
+        network = options.pop("network", {})
+        per_value = cast("Family", parts["family"]).raw_per_value
+        shapes = context.with_fixed(in_shape=in_shape, out_shape=out_shape, per_value=per_value)
+        parts["network"] = make(f"{path}.network", network, networks, shapes, default="mlp")
+    return make(path, {"name": name, **options}, registry, context, parts)
+
+
+def default_family(levels: int | None) -> str:
+    """The likelihood that holds such values: bits, grey levels, or reals."""
+    return {None: "normal", 2: "bernoulli"}.get(levels, "discretized-logistic")
+
+
+def make(
+    path: str,
+    component: Component | str,
+    registry: Mapping[str, Any],
+    context: Context,
+    parts: Mapping[str, object] | None = None,
+    default: str | None = None,
+) -> object:
+    """One component: its class by name, its options checked against the class's constructor.
+
+    Args:
+        path: where it stands in the recipe, for messages.
+        component: name and options.
+        registry: names to classes.
+        context: what follows from the data.
+        parts: arguments that are built already.
+        default: the name where the component has none.
+
+    Raises:
+        RecipeError: an unknown name or option, a value of the wrong kind, one that the constructor refuses.
+    """
+    name, options = split_component(path, component, default)
+    cls = lookup(path, name, registry)
+    parameters = constructor_parameters(cls)
+    arguments = dict(parts or {})
+    settable = [p for p in parameters if p not in FROM_CONTEXT and p not in arguments]
+    for option, value in options.items():
+        if option not in settable:
+            hint = nearest(option, settable) if settable else f"{name!r} has no options"
+            raise RecipeError(f"{path}.{option}: unknown option of {name!r}; {hint}")
+        arguments[option] = _checked(f"{path}.{option}", value, parameters[option])
+    for parameter in parameters:
+        if parameter in context.fixed:
+            arguments[parameter] = context.fixed[parameter]
+        elif parameter in context.defaults and parameter not in arguments:
+            arguments[parameter] = context.defaults[parameter]
+    for parameter in _required(cls):
+        if parameter in arguments:
+            continue
+        if parameter not in IF_MISSING:
+            raise RecipeError(f"{path}.{parameter} is missing; {name!r} cannot be built without it.")
+        arguments[parameter] = IF_MISSING[parameter]
+    return cls(**arguments)
+
+
+def split_component(path: str, component: object, default: str | None = None) -> tuple[str, dict[str, Any]]:
+    """(name, options) of {"name": ..., ...}, of a bare name, or of options alone where there is a default."""
+    if isinstance(component, str):
+        return component, {}
+    if isinstance(component, dict) and default is not None:
+        component = {"name": default, **component}
+    if not isinstance(component, dict) or not isinstance(component.get("name"), str):
+        raise RecipeError(f'{path} is {component!r}, wanted a name or {{"name": ..., option: value}}.')
+    return component["name"], {k: v for k, v in component.items() if k != "name"}
+
+
+def lookup(path: str, name: str, registry: Mapping[str, Any]) -> Callable[..., object]:
+    """A registry's class by name."""
+    if name not in registry:
+        raise RecipeError(f"{path}: there is no {name!r}; {nearest(name, list(registry))}")
+    return registry[name]
+
+
+def constructor_parameters(cls: Callable[..., object]) -> dict[str, Any]:
+    """A class's constructor arguments and their types; empty where it takes none of its own."""
+    signature = inspect.signature(cls)
+    named = [p.name for p in signature.parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    hints = get_type_hints(cls.__init__) if named else {}
+    return {name: hints.get(name, Any) for name in named}
+
+
+def _required(cls: Callable[..., object]) -> list[str]:
+    parameters = inspect.signature(cls).parameters
+    return [name for name in constructor_parameters(cls) if parameters[name].default is inspect.Parameter.empty]
+
+
+def _checked(path: str, value: object, annotation: Any) -> object:
+    try:
+        return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RecipeError(f"{path} is {value!r}: {first['msg'][0].lower()}{first['msg'][1:]}") from None

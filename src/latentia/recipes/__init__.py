@@ -1,0 +1,1 @@
+"""Named recipes, one JSON file each."""

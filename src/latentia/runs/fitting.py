@@ -1,0 +1,228 @@
+"""From parts or a recipe to a run: the two ways to say the same fit."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from rich.console import Console
+
+from latentia.bounds import Bound, Elbo
+from latentia.core.errors import LatentiaError, RecipeError, nearest
+from latentia.data import Dataset, as_dataset, load_data
+from latentia.gradients import Auto, Gradient
+from latentia.learners import Joint, KLWeight, LearningRate
+from latentia.models import GenerativeModel
+from latentia.posteriors import Posterior
+from latentia.recipe import (
+    DataSection,
+    FitSection,
+    Recipe,
+    build,
+    build_bound,
+    build_gradient,
+    describe_bound,
+    describe_gradient,
+    describe_model,
+    describe_posterior,
+    parse_recipe,
+    recipe_values,
+    with_overrides,
+)
+from latentia.runs.environment import environment
+from latentia.runs.run import Run
+from latentia.training import History, Progress, Silent, Stopped, progress_for, train
+
+
+class StoppedRun(LatentiaError):
+    """A fit that ended at something not finite; ``run`` holds the best weights from before, if an epoch was finished."""
+
+    def __init__(self, message: str, run: Run | None) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+def fit(
+    model: GenerativeModel,
+    posterior: Posterior,
+    data: Any,
+    *,
+    bound: Bound | None = None,
+    gradient: Gradient | None = None,
+    draws: int = 1,
+    name: str = "run",
+    progress: Progress | bool = True,
+    **options: Any,
+) -> Run:
+    """Fit a model and its posterior, in place.
+
+    Args:
+        model: p.
+        posterior: q.
+        data: a ``Dataset``, or rows (N, ...) as an array or tensor, which are cut 80/10/10.
+        bound: what is raised; the ELBO unless said.
+        gradient: how it is differentiated; chosen by what p and q can do unless said.
+        draws: K, draws a row.
+        name: what to call the run.
+        progress: True shows one where it fits, False nothing; or a ``Progress``.
+        **options: fields of the recipe's ``fit`` section: epochs, batch_size, lr, lr_decay, lr_warm_up, beta, kl_warm_up,
+            clip, patience, on_nonfinite, precision, seed, device, adam_betas, adam_eps.
+
+    Returns:
+        The run, with the best epoch's weights.
+
+    Raises:
+        LatentiaError: an unknown option, or whatever ``latentia.training.train`` refuses.
+        StoppedRun: something was not finite.
+    """
+    section = _section(options)
+    rows = as_dataset(data)
+    chosen_bound, chosen_gradient = bound or Elbo(), gradient or Auto()
+    recipe = _recipe_of(name, model, posterior, rows, chosen_bound, chosen_gradient, draws, section)
+    return _fit(model, posterior, rows, chosen_bound, chosen_gradient, draws, section, recipe, progress)
+
+
+def fit_recipe(
+    recipe: str | Path | Mapping[str, Any] | Recipe,
+    overrides: Sequence[str] = (),
+    *,
+    data: Any = None,
+    progress: Progress | bool = True,
+) -> Run:
+    """Fit what a recipe says.
+
+    Args:
+        recipe: a named recipe, a recipe file, a data set's name, a mapping, or a ``Recipe``.
+        overrides: "key=value" as on the command line; for example "fit.epochs=20".
+        data: rows to use in place of the recipe's.
+        progress: as in ``fit``.
+
+    Raises:
+        RecipeError: an unknown name, key or option, with the nearest known one.
+        LatentiaError: whatever ``fit`` refuses.
+    """
+    wanted = read(recipe, overrides)
+    rows = as_dataset(data) if data is not None else load_data(wanted.data.name, binarize=wanted.data.binarize)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(wanted.fit.seed)
+        model, posterior = build(wanted, tuple(rows.x_shape), rows.levels)
+    bound, gradient = build_bound(wanted), build_gradient(wanted)
+    full = _recipe_of(wanted.name, model, posterior, rows, bound, gradient, wanted.draws, wanted.fit)
+    if isinstance(full, Recipe):
+        full = full.model_copy(update={"about": wanted.about, "evaluation_draws": wanted.evaluation_draws})
+    return _fit(model, posterior, rows, bound, gradient, wanted.draws, wanted.fit, full, progress)
+
+
+def read(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe from any of the ways to name one, with overrides put in."""
+    if isinstance(recipe, Recipe):
+        values, source = recipe.model_dump(mode="json"), f"recipe {recipe.name!r}"
+    elif isinstance(recipe, Mapping):
+        values, source = dict(recipe), "the recipe"
+    else:
+        values, source = recipe_values(str(recipe))
+    return parse_recipe(with_overrides(values, overrides), source)
+
+
+def learner_for(
+    model: GenerativeModel,
+    posterior: Posterior,
+    bound: Bound,
+    gradient: Gradient,
+    draws: int,
+    section: FitSection,
+    n_rows: int,
+) -> Joint:
+    """The learner that a fit section describes, for a training split of ``n_rows``."""
+    total = section.epochs * -(-n_rows // section.batch_size)
+    cosine_end = total if section.lr_decay == "cosine" else 0
+    return Joint(
+        model,
+        posterior,
+        bound,
+        gradient,
+        draws,
+        lr=LearningRate(section.lr, section.lr_warm_up, cosine_end),
+        kl=KLWeight(section.beta, section.kl_warm_up),
+        betas=section.adam_betas,
+        eps=section.adam_eps,
+        clip=section.clip,
+        precision=section.precision,
+    )
+
+
+def _fit(
+    model: GenerativeModel,
+    posterior: Posterior,
+    data: Dataset,
+    bound: Bound,
+    gradient: Gradient,
+    draws: int,
+    section: FitSection,
+    recipe: Recipe | RecipeError,
+    progress: Progress | bool,
+) -> Run:
+    shown = progress_for(Console()) if progress is True else Silent() if progress is False else progress
+    learner = learner_for(model, posterior, bound, gradient, draws, section, len(data.train))
+
+    def run(history: History) -> Run:
+        where = str(next((p.device for p in learner.parameters), "cpu"))
+        notes = [f"gradient chosen: {gradient.reason}"] if isinstance(gradient, Auto) else []
+        return Run(model, posterior, recipe, history, environment(section.seed, where), data, notes=notes)
+
+    try:
+        history = train(
+            learner,
+            data,
+            epochs=section.epochs,
+            batch_size=section.batch_size,
+            patience=section.patience,
+            on_nonfinite=section.on_nonfinite,
+            seed=section.seed,
+            device=section.device,
+            progress=shown,
+        )
+    except Stopped as stopped:
+        raise StoppedRun(str(stopped), run(stopped.history) if stopped.history.best_epoch else None) from None
+    return run(history)
+
+
+def _section(options: dict[str, Any]) -> FitSection:
+    unknown = [name for name in options if name not in FitSection.model_fields]
+    if unknown:
+        raise RecipeError(f"fit has no option {unknown[0]!r}; {nearest(unknown[0], list(FitSection.model_fields))}")
+    try:
+        return FitSection(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RecipeError(f"{first['loc'][0]} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+
+
+def _recipe_of(
+    name: str,
+    model: GenerativeModel,
+    posterior: Posterior,
+    data: Dataset,
+    bound: Bound,
+    gradient: Gradient,
+    draws: int,
+    section: FitSection,
+) -> Recipe | RecipeError:
+    """The recipe that would build these parts again, or why there is none; only saving needs one."""
+    try:
+        values = {
+            "name": name,
+            "data": DataSection(name=data.name, binarize=data.binarize).model_dump(),
+            "x_shape": tuple(model.x_shape),
+            "latents": model.z_shape[0],
+            "model": describe_model(model),
+            "posterior": describe_posterior(posterior),
+            "bound": describe_bound(bound),
+            "gradient": describe_gradient(gradient),
+            "draws": draws,
+            "fit": section.model_dump(),
+        }
+        return parse_recipe(values, "this fit")
+    except RecipeError as error:
+        return error

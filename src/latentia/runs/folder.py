@@ -1,0 +1,184 @@
+"""A run as a folder of JSON, CSV and safetensors: written whole, read without executing anything."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from latentia.core.errors import RecipeError, RunError
+from latentia.evaluation import Evaluation
+from latentia.models import GenerativeModel
+from latentia.posteriors import Posterior
+from latentia.recipe import FORMAT, Recipe, build, read_json_object, read_recipe
+from latentia.training import History
+
+RECIPE, WEIGHTS, METRICS = "recipe.json", "model.safetensors", "metrics.csv"
+ENVIRONMENT, EVALUATION, REPORT = "environment.json", "evaluation.json", "report.html"
+
+
+class Parts(NamedTuple):
+    """What a run folder holds besides what can be drawn again from it."""
+
+    recipe: Recipe
+    model: GenerativeModel
+    posterior: Posterior
+    history: History
+    environment: dict[str, str]
+    evaluation: Evaluation | None
+    notes: list[str]
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that could not become a new run's.
+
+    Raises:
+        RunError: it holds something, or is no folder.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        raise RunError(f"{folder} is not empty; choose another --out, or remove it first.")
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file; choose another --out.")
+
+
+def free_folder(parent: Path, name: str) -> Path:
+    """``parent/name``, or the first of ``parent/name-2``, ``-3``, ... that is not there yet."""
+    folder, number = parent / name, 1
+    while folder.exists():
+        number += 1
+        folder = parent / f"{name}-{number}"
+    return folder
+
+
+def write_folder(folder: Path, parts: Parts) -> None:
+    """Write a run's parts, each file under another name first, so that none is ever half there.
+
+    Raises:
+        RunError: the folder is not empty or cannot be written.
+    """
+    check_free(folder)
+    training = {
+        "ended": parts.history.ended,
+        "best_epoch": parts.history.best_epoch,
+        "seconds": round(parts.history.seconds, 3),
+        "skipped_steps": parts.history.skipped_steps,
+        "notes": parts.notes,
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_text(folder / RECIPE, parts.recipe.to_json())
+        _write_text(folder / ENVIRONMENT, _json({"environment": parts.environment, "training": training}))
+        if parts.evaluation is not None:
+            _write_text(folder / EVALUATION, _json(parts.evaluation.to_dict()))
+        beside = folder / f".{METRICS}.part"
+        parts.history.write_csv(beside)
+        beside.replace(folder / METRICS)
+        beside = folder / f".{WEIGHTS}.part"
+        save_file(_state(parts.model, parts.posterior), beside, metadata={"format": str(FORMAT)})
+        beside.replace(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{folder} cannot be written ({_reason(error)}); choose another --out.") from None
+
+
+def read_folder(folder: Path) -> Parts:
+    """A run's parts, model and posterior rebuilt from the recipe and filled with the saved weights.
+
+    Raises:
+        RunError: no run is there, or a file is missing, damaged or does not fit the recipe.
+        RecipeError: the recipe cannot be built.
+    """
+    if not (folder / RECIPE).is_file():
+        raise RunError(f"{folder} is no run: it has no {RECIPE}; give the folder that `latentia fit` wrote.")
+    recipe = read_recipe(folder / RECIPE)
+    if recipe.x_shape is None:
+        raise RunError(f"{folder / RECIPE} has no x_shape, so it is a recipe and not a run's; fit it with `latentia fit`.")
+    with torch.random.fork_rng(devices=[]):
+        model, posterior = build(recipe, recipe.x_shape)
+    _fill(folder / WEIGHTS, model, posterior)
+    about = _optional(folder / ENVIRONMENT)
+    history = _history(folder / METRICS, about.get("training", {}))
+    numbers = _optional(folder / EVALUATION)
+    try:
+        evaluation = Evaluation.from_dict(numbers) if numbers else None
+    except (KeyError, TypeError, ValueError):
+        raise RunError(f"{folder / EVALUATION} is not what Latentia wrote; delete it and run `latentia evaluate`.") from None
+    environment = {str(k): str(v) for k, v in about.get("environment", {}).items()}
+    notes = [str(n) for n in about.get("training", {}).get("notes", [])]
+    return Parts(recipe, model, posterior, history, environment, evaluation, notes)
+
+
+def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
+    """Put a newer account in place of the folder's.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    try:
+        _write_text(folder / EVALUATION, _json(evaluation.to_dict()))
+    except OSError as error:
+        raise RunError(f"{folder / EVALUATION} cannot be written ({_reason(error)}).") from None
+
+
+def _state(model: nn.Module, posterior: nn.Module) -> dict[str, torch.Tensor]:
+    whole = nn.ModuleDict({"model": model, "posterior": posterior}).state_dict()
+    return {name: t.detach().cpu().contiguous().clone() for name, t in whole.items()}
+
+
+def _fill(path: Path, model: GenerativeModel, posterior: Posterior) -> None:
+    try:
+        weights = load_file(path)
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing, so the model cannot be rebuilt; fit the recipe again.") from None
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{path} is damaged ({_reason(error)}); restore it or fit the recipe again.") from None
+    whole = nn.ModuleDict({"model": model, "posterior": posterior})
+    want = {name: tuple(t.shape) for name, t in whole.state_dict().items()}
+    got = {name: tuple(t.shape) for name, t in weights.items()}
+    if want != got:
+        odd = sorted(name for name in want.keys() | got.keys() if want.get(name) != got.get(name))
+        raise RunError(
+            f"{path} does not fit its recipe: {odd[0]} is {got.get(odd[0], 'missing')}, "
+            f"wanted {want.get(odd[0], 'nothing')}; the two files are not of one run."
+        )
+    whole.load_state_dict(weights)
+    model.fresh = posterior.fresh = False
+    whole.eval()
+
+
+def _history(path: Path, training: dict[str, Any]) -> History:
+    try:
+        history = History.read_csv(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else History()
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({_reason(error)}); delete it to load the run without its curves.") from None
+    best = training.get("best_epoch")
+    history.best_epoch = int(best) if isinstance(best, int) else None
+    history.ended = str(training.get("ended", "done"))
+    seconds = training.get("seconds", 0.0)
+    history.seconds = float(seconds) if isinstance(seconds, int | float) else 0.0
+    history.skipped_steps = [int(s) for s in training.get("skipped_steps", [])]
+    return history
+
+
+def _optional(path: Path) -> dict[str, Any]:
+    try:
+        return read_json_object(path) if path.is_file() else {}
+    except RecipeError as error:
+        raise RunError(str(error)) from None
+
+
+def _write_text(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def _json(values: object) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _reason(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text.splitlines()[0]

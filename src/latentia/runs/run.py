@@ -1,0 +1,211 @@
+"""A fitted model with its posterior: measure it, draw from it, encode with it, save it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentia.core import Batch
+from latentia.core.checks import check_shape
+from latentia.core.errors import DataError, RecipeError
+from latentia.data import DATASETS, Dataset, as_dataset, checked_split, load_data
+from latentia.distributions import point
+from latentia.evaluation import DEFAULT_MEMORY, Evaluation, evaluate_split, mean_and_error, quiet
+from latentia.models import GenerativeModel
+from latentia.posteriors import Posterior
+from latentia.recipe import Recipe
+from latentia.report import ReportContent, save_pictures, write_report
+from latentia.runs.folder import REPORT, Parts, read_folder, write_folder
+from latentia.training import History
+
+ROWS_AT_ONCE = 1000
+
+
+@dataclass
+class Run:
+    """What a fit leaves.
+
+    Attributes:
+        model: p, with the best epoch's weights.
+        posterior: q, likewise.
+        recipe: what would build both again; or the error that says why nothing could.
+        history: one row an epoch, and how it ended.
+        environment: versions, device, seed, commit.
+        data: the rows it was fitted on; None for a loaded run until they are asked for.
+        evaluation: the last held-out account, or None.
+        notes: sentences about what was chosen on the way.
+    """
+
+    model: GenerativeModel
+    posterior: Posterior
+    recipe: Recipe | RecipeError
+    history: History
+    environment: dict[str, str]
+    data: Dataset | None = None
+    evaluation: Evaluation | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next((p.device for p in (*self.model.parameters(), *self.model.buffers())), torch.device("cpu"))
+
+    @property
+    def is_image(self) -> bool:
+        """Whether a row can be drawn as one grey or colour picture."""
+        return len(self.model.x_shape) == 3 and self.model.x_shape[0] in (1, 3)
+
+    def dataset(self, data: Any = None) -> Dataset:
+        """The given rows, else those it was fitted on, loaded again by name where needed.
+
+        Raises:
+            DataError: it was fitted on an array, which a run does not hold.
+        """
+        if data is not None:
+            return as_dataset(data)
+        if self.data is None:
+            section = self.known_recipe().data
+            if section.name not in DATASETS:
+                raise DataError(
+                    f"this run was fitted on {section.name!r}, which is no named data set; pass the rows as data."
+                )
+            self.data = load_data(section.name, binarize=section.binarize)
+        return self.data
+
+    def evaluate(
+        self, draws: int = 1000, split: str = "test", data: Any = None, seed: int = 0, memory: int = DEFAULT_MEMORY
+    ) -> Evaluation:
+        """Held-out numbers with exactly ``draws`` draws a row; see ``Evaluation``."""
+        rows = self.dataset(data).split(split).to(self.device)
+        check_shape("a row of the data", rows.x_shape, self.model.x_shape, cure="evaluate on rows like those fitted on.")
+        self.evaluation = evaluate_split(self.model, self.posterior, rows, split, draws, seed, memory)
+        return self.evaluation
+
+    def sample(self, n: int, mean: bool = False, seed: int = 0) -> Tensor:
+        """n new rows: (n, *x_shape), on the CPU.
+
+        Args:
+            n: how many.
+            mean: the likelihood's mean at each drawn z instead of a draw from it; smoother to look at, not a sample.
+            seed: of the draws.
+
+        Raises:
+            DataError: n below 1.
+        """
+        if n < 1:
+            raise DataError(f"{n} rows were asked for, wanted at least 1.")
+        with quiet(self.model, self.posterior, seed):
+            z = self.model.sample_prior(n)
+            likelihood = self.model.likelihood(z.unsqueeze(0))
+            return (point(likelihood) if mean else likelihood.sample()).squeeze(0).cpu()
+
+    def encode(self, x: Any) -> Tensor:
+        """Posterior means of rows x (N, *x_shape): (N, *z_shape), on the CPU. Nothing is drawn where q states its mean."""
+        return self.encode_with_sd(x)[0]
+
+    def encode_with_sd(self, x: Any) -> tuple[Tensor, Tensor]:
+        """Posterior means and standard deviations of rows x: both (N, *z_shape), on the CPU."""
+        with quiet(self.model, self.posterior, seed=0):
+            means, sds = [], []
+            for batch in self._batches(x):
+                q = self.posterior.infer(self.model, batch)
+                means.append(mean_and_error(q)[0].cpu())
+                try:
+                    sds.append(q.variance.sqrt().cpu())
+                except NotImplementedError:
+                    sds.append(q.sample((256,)).std(0).cpu())
+        return torch.cat(means), torch.cat(sds)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Likelihood's mean (for classes: mode) at z (N, *z_shape): (N, *x_shape), on the CPU."""
+        check_shape("a row of z", z.shape[1:], self.model.z_shape, cure="give one z a row, as encode returns them.")
+        with quiet(self.model, self.posterior, seed=0):
+            parts = [point(self.model.likelihood(part.to(self.device).unsqueeze(0))) for part in z.split(ROWS_AT_ONCE)]
+            return torch.cat([p.squeeze(0).cpu() for p in parts])
+
+    def reconstruct(self, x: Any) -> Tensor:
+        """Rows x (N, *x_shape) to their posterior mean and back: (N, *x_shape), on the CPU."""
+        return self.decode(self.encode(x))
+
+    def save(self, folder: str | Path) -> Path:
+        """Write recipe, weights, metrics, environment, numbers, pictures and report into a new or empty folder.
+
+        Raises:
+            RunError: the folder holds something already, or cannot be written.
+            RecipeError: a part is in no registry, so that no recipe could rebuild it.
+        """
+        to = Path(folder)
+        write_folder(to, self._parts())
+        self.save_pictures(to)
+        self.write_report(to / REPORT)
+        return to
+
+    def write_report(self, path: str | Path) -> Path:
+        """One HTML file about this run, that needs no network."""
+        write_report(Path(path), self._content())
+        return Path(path)
+
+    def save_pictures(self, folder: str | Path) -> list[Path]:
+        """PNG files: draws, reconstructions, and the manifold where there are two latents."""
+        return save_pictures(Path(folder), self._content())
+
+    def known_recipe(self) -> Recipe:
+        """The recipe.
+
+        Raises:
+            RecipeError: there is none, and why.
+        """
+        if isinstance(self.recipe, RecipeError):
+            raise self.recipe
+        return self.recipe
+
+    def _content(self) -> ReportContent:
+        recipe = self.known_recipe()
+        try:
+            data = self.dataset()
+        except DataError:
+            data = None
+        return ReportContent(
+            title=recipe.name,
+            recipe=recipe.model_dump(mode="json"),
+            history=self.history.rows,
+            best_epoch=self.history.best_epoch,
+            interrupted=self.history.ended in ("interrupted", "stopped"),
+            evaluation=self.evaluation,
+            environment=self.environment,
+            model=self.model,
+            posterior=self.posterior,
+            data=data,
+            notes=self.notes,
+        )
+
+    def _parts(self) -> Parts:
+        return Parts(
+            self.known_recipe(), self.model, self.posterior, self.history, self.environment, self.evaluation, self.notes
+        )
+
+    def _batches(self, x: Any) -> list[Batch]:
+        split, _ = checked_split(x)
+        check_shape("a row of x", split.x_shape, self.model.x_shape, cure="give rows (N, ...) shaped like those fitted on.")
+        return list(split.to(self.device).batches(ROWS_AT_ONCE))
+
+
+def load(folder: str | Path) -> Run:
+    """The run in a folder: the very same model and posterior. Nothing in it is executed or unpickled.
+
+    Raises:
+        RunError: no run is there, a file is missing or damaged, or its format is another.
+        RecipeError: its recipe cannot be built.
+    """
+    parts = read_folder(Path(folder))
+    return Run(
+        parts.model,
+        parts.posterior,
+        parts.recipe,
+        parts.history,
+        parts.environment,
+        evaluation=parts.evaluation,
+        notes=parts.notes,
+    )

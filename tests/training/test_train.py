@@ -1,0 +1,234 @@
+"""The loop: every row is used, the best weights stay, and what goes wrong has a name."""
+
+import math
+
+import pytest
+import torch
+
+from latentia.core.errors import DataError, LatentiaError, NonFinite, ShapeError, SupportError
+from latentia.data import Dataset, from_arrays
+from latentia.evaluation import quick_look
+from latentia.families import Bernoulli, DiagonalNormal, Normal
+from latentia.gradients import AnalyticKL
+from latentia.learners import Joint, KLWeight, LearningRate
+from latentia.models import Decoded
+from latentia.networks import mlp
+from latentia.posteriors import Amortized
+from latentia.priors import StandardNormal
+from latentia.training import Silent, State, Stopped, train
+
+N_VALUES = 6
+
+
+def bits(n: int = 53) -> Dataset:
+    generator = torch.Generator().manual_seed(0)
+    pattern = torch.rand(4, N_VALUES, generator=generator) < 0.5
+    rows = pattern[torch.randint(4, (n,), generator=generator)]
+    return from_arrays(rows ^ (torch.rand(n, N_VALUES, generator=generator) < 0.05))
+
+
+def small_learner(seed: int = 0, family: Bernoulli | Normal | None = None, **options: object) -> Joint:
+    torch.manual_seed(seed)
+    family = family or Bernoulli()
+    model = Decoded(StandardNormal(2), mlp(2, [8], N_VALUES, per_value=family.raw_per_value), family)
+    return Joint(model, Amortized(mlp(N_VALUES, [8], 2, per_value=2), DiagonalNormal()), **options)  # pyright: ignore[reportArgumentType]
+
+
+class Recorder(Silent):
+    """Keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.states: list[State] = []
+
+    def show(self, state: State, epoch_ended: bool) -> None:
+        if epoch_ended:
+            self.states.append(state)
+
+
+def test_every_training_row_is_used_once_an_epoch_and_the_last_small_batch_too() -> None:
+    data = bits()
+    learner = small_learner()
+    seen: list[torch.Tensor] = []
+    step = learner.step
+    learner.step = lambda batch: (seen.append(batch.row), step(batch))[1]  # pyright: ignore[reportAttributeAccessIssue]
+    train(learner, data, epochs=2, batch_size=20)
+    n = len(data.train)
+    assert n % 20
+    assert [len(rows) for rows in seen] == [20, 20, n - 40] * 2
+    for epoch in (seen[:3], seen[3:]):
+        assert torch.equal(torch.cat(epoch).sort().values, torch.arange(n))
+
+
+def test_a_data_set_smaller_than_a_batch_still_takes_a_step() -> None:
+    learner = small_learner()
+    history = train(learner, bits(5), epochs=3, batch_size=128)
+    assert learner.steps == 3
+    assert history.rows[-1]["step"] == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"epochs": 0}, LatentiaError, "zero steps would leave an untrained model"),
+        ({"batch_size": 0}, DataError, "batch size is 0"),
+        ({"patience": 0}, LatentiaError, "patience is 0"),
+        ({"on_nonfinite": "ignore"}, LatentiaError, "wanted 'stop' or 'skip'"),
+        ({"device": "nonesuch"}, LatentiaError, "cannot be used here"),
+    ],
+)
+def test_what_can_only_fail_is_refused_before_step_0(options: dict, error: type[Exception], message: str) -> None:
+    learner = small_learner()
+    with pytest.raises(error, match=message):
+        train(learner, bits(), **{"epochs": 1, **options})
+    assert learner.steps == 0
+
+
+def test_a_kl_warm_up_longer_than_the_training_is_refused() -> None:
+    learner = small_learner(kl=KLWeight(1.0, warm_up=6))
+    with pytest.raises(LatentiaError, match="KL warm-up takes 6 steps but the training has only 6"):
+        train(learner, bits(), epochs=2, batch_size=20)
+
+
+def test_data_of_another_shape_are_refused_with_both_shapes() -> None:
+    with pytest.raises(ShapeError, match=r"\(7,\), wanted \(6,\)"):
+        train(small_learner(), from_arrays(torch.rand(30, 7)), epochs=1)
+
+
+def test_greys_under_a_bernoulli_are_refused_with_the_way_out() -> None:
+    with pytest.raises(SupportError, match="outside the support of the likelihood Bernoulli.*binarize='dynamic'"):
+        train(small_learner(), from_arrays(torch.rand(30, N_VALUES)), epochs=1)
+
+
+def test_one_grey_row_far_from_the_first_batch_is_found() -> None:
+    x = torch.zeros(200, N_VALUES)
+    x[:, 0] = 1
+    x[150, 3] = 0.5
+    with pytest.raises(SupportError):
+        train(small_learner(), from_arrays(x, splits=(1.0, 0.0, 0.0)), epochs=1, batch_size=10)
+
+
+def test_nan_in_the_data_is_refused_when_they_are_given() -> None:
+    x = torch.zeros(30, N_VALUES)
+    x[4, 2] = math.nan
+    with pytest.raises(NonFinite, match=r"the data is NaN in 1 of 180 places \(1 rows\), first at \[4, 2\]"):
+        from_arrays(x)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not() -> None:
+    def weights(seed: int) -> torch.Tensor:
+        learner = small_learner()
+        train(learner, bits(), epochs=3, batch_size=16, seed=seed)
+        return torch.cat([p.detach().flatten() for p in learner.parameters])
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_the_callers_random_state_survives() -> None:
+    learner = small_learner()
+    torch.manual_seed(5)
+    want = torch.rand(3)
+    torch.manual_seed(5)
+    train(learner, bits(), epochs=1)
+    assert torch.equal(torch.rand(3), want)
+
+
+def test_the_best_epochs_weights_are_in_place_at_the_end() -> None:
+    data = bits(60)
+    learner = small_learner(lr=LearningRate(0.3))
+    history = train(learner, data, epochs=30, batch_size=16)
+    best = max(row["valid_bound"] for row in history.rows)
+    assert history.best_epoch is not None
+    assert history.rows[history.best_epoch - 1]["valid_bound"] == best
+    assert best > history.rows[-1]["valid_bound"], "this test needs a training that gets worse"
+    assert quick_look(learner.model, learner.posterior, data.valid)["bound"] == best
+
+
+def test_early_stopping_waits_for_the_end_of_the_kl_warm_up() -> None:
+    data = bits()
+    steps = -(-len(data.train) // 16)
+    # Bounds at weight 1 fall while the weight rises from 0 with a model that does not learn.
+    learner = small_learner(kl=KLWeight(1.0, warm_up=5 * steps), lr=LearningRate(1e-12))
+    history = train(learner, data, epochs=20, batch_size=16, patience=1)
+    assert history.best_epoch is not None
+    assert history.best_epoch >= 5
+    assert history.ended == "early"
+    assert len(history.rows) >= 6
+
+
+def test_the_effective_beta_is_shown_and_logged() -> None:
+    recorder = Recorder()
+    learner = small_learner(kl=KLWeight(0.5, warm_up=2), gradient=AnalyticKL(beta=4.0))
+    history = train(learner, bits(), epochs=3, batch_size=100, progress=recorder)
+    assert [s.beta for s in recorder.states] == [0.0, 1.0, 2.0]
+    assert [row["beta"] for row in history.rows] == [0.0, 1.0, 2.0]
+
+
+def poisoned() -> Dataset:
+    """Reals, one of whose rows is so far out that its log-likelihood is not finite."""
+    x = torch.randn(40, N_VALUES, generator=torch.Generator().manual_seed(0))
+    x[17] = 1e30
+    return from_arrays(x, splits=(1.0, 0.0, 0.0))
+
+
+def test_the_first_value_that_is_not_finite_stops_with_name_step_rows_and_cure() -> None:
+    learner = small_learner(family=Normal(1.0))
+    learner.model.fresh = learner.posterior.fresh = False
+    with pytest.raises(Stopped, match=r"at step \d \(rows .*try a tenth of it, or clip=10") as stopped:
+        train(learner, poisoned(), epochs=1, batch_size=8)
+    assert stopped.value.history.ended == "stopped"
+    assert all(bool(torch.isfinite(p).all()) for p in learner.parameters)
+
+
+def test_steps_that_are_not_finite_are_skipped_and_counted_if_asked() -> None:
+    learner = small_learner(family=Normal(1.0))
+    learner.model.fresh = learner.posterior.fresh = False
+    history = train(learner, poisoned(), epochs=3, batch_size=8, on_nonfinite="skip")
+    assert [row["skipped"] for row in history.rows] == [1, 1, 1]
+    assert len(history.skipped_steps) == 3
+    assert all(bool(torch.isfinite(p).all()) for p in learner.parameters)
+    assert all(math.isfinite(row["train_bound"]) for row in history.rows)
+
+
+def test_ctrl_c_leaves_a_model_that_works() -> None:
+    class Impatient(Silent):
+        def show(self, state: State, epoch_ended: bool) -> None:
+            if state.epoch == 2:
+                raise KeyboardInterrupt
+
+    learner = small_learner()
+    data = bits()
+    history = train(learner, data, epochs=50, progress=Impatient())
+    assert history.ended == "interrupted"
+    assert len(history.rows) == 2
+    assert math.isfinite(quick_look(learner.model, learner.posterior, data.test)["bound"])
+
+
+def test_a_trained_model_is_not_put_back_to_its_start_by_a_second_fit() -> None:
+    learner = small_learner()
+    data = bits()
+    train(learner, data, epochs=5)
+    before = quick_look(learner.model, learner.posterior, data.valid)["bound"]
+    again = Joint(learner.model, learner.posterior, lr=LearningRate(1e-12))
+    history = train(again, data, epochs=1)
+    assert history.rows[0]["valid_bound"] == pytest.approx(before, abs=1e-3)
+
+
+def test_progress_is_refreshed_by_time_and_not_by_step() -> None:
+    class Counter(Silent):
+        refresh_seconds = math.inf
+        calls = 0
+
+        def show(self, state: State, epoch_ended: bool) -> None:
+            self.calls += 1
+
+    counter = Counter()
+    train(small_learner(), bits(), epochs=4, batch_size=1, progress=counter)
+    assert counter.calls == 4
+
+
+def test_without_validation_rows_the_training_bound_decides() -> None:
+    data = from_arrays(bits().train.stored.bool(), splits=(1.0, 0.0, 0.0))
+    history = train(small_learner(), data, epochs=3)
+    assert math.isnan(history.rows[0]["valid_bound"])
+    assert history.best_epoch == max(range(3), key=lambda i: history.rows[i]["train_bound"]) + 1
