@@ -1,6 +1,39 @@
-"""Data by name or from arrays: raw file -> Dataset -> Split -> Batch."""
+"""Data by name or from arrays: raw file -> Dataset -> Split -> Batch.
 
-from latentia.data.dataset import SPLIT_NAMES, Binarize, Dataset, from_arrays, from_splits
+To add a data set: a file here and its line in ``DATASETS``; the laws in tests/data then hold it to account.
+"""
+
+from latentia.data.arrays import checked_split
+from latentia.data.binarized_mnist import BINARIZED_MNIST
+from latentia.data.dataset import SPLIT_NAMES, Binarize, Dataset, as_dataset, from_arrays, from_splits
+from latentia.data.digits import DIGITS
+from latentia.data.frey_faces import FREY_FACES
+from latentia.data.mnist import FASHION_MNIST, MNIST
+from latentia.data.named import Named, load_data
+from latentia.data.oil_flow import OIL_FLOW
+from latentia.data.omniglot import OMNIGLOT
 from latentia.data.split import Split
 
-__all__ = ["SPLIT_NAMES", "Binarize", "Dataset", "Split", "from_arrays", "from_splits"]
+DATASETS: dict[str, Named] = {
+    "digits": DIGITS,
+    "mnist": MNIST,
+    "fashion_mnist": FASHION_MNIST,
+    "binarized_mnist": BINARIZED_MNIST,
+    "omniglot": OMNIGLOT,
+    "frey_faces": FREY_FACES,
+    "oil_flow": OIL_FLOW,
+}
+
+__all__ = [
+    "DATASETS",
+    "SPLIT_NAMES",
+    "Binarize",
+    "Dataset",
+    "Named",
+    "Split",
+    "as_dataset",
+    "checked_split",
+    "from_arrays",
+    "from_splits",
+    "load_data",
+]

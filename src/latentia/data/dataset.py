@@ -1,19 +1,21 @@
 """A data set: three splits of checked rows, and what a model must know about their values."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-import numpy as np
 import torch
-from torch import Size, Tensor
+from torch import Size
 
-from latentia.core.checks import check_finite
-from latentia.core.errors import DataError, nearest
+from latentia.core.errors import DataError, ShapeError, nearest
+from latentia.data.arrays import check_label_names, checked_split
 from latentia.data.split import Split
 
 Binarize = Literal["none", "static", "dynamic"]
 SplitName = Literal["train", "valid", "test"]
 SPLIT_NAMES: tuple[str, ...] = get_args(SplitName)
+Shares = tuple[float, float, float]
+DEFAULT_SHARES: Shares = (0.8, 0.1, 0.1)
 # Seeds of what must not change between runs: the cut into splits, and the bits of held-out rows.
 CUT_SEED = 0
 BITS_SEED = {"train": 1, "valid": 2, "test": 3}
@@ -69,12 +71,18 @@ class Dataset:
         """The same rows with their values read as probabilities of a bit.
 
         Raises:
-            DataError: an unknown way, or values outside [0, 1].
+            DataError: an unknown way, values outside [0, 1], or values that are bits already.
         """
-        if how not in get_args(Binarize):
-            raise DataError(f"binarize is {how!r}; {nearest(str(how), list(get_args(Binarize)))}")
-        if how == "none":
+        check_binarize(how)
+        if how == self.binarize:
             return self
+        if self.binarize != "none":
+            raise DataError(f"{self.name!r} was binarized already, binarize={self.binarize!r}; make it again with {how!r}.")
+        if self.levels == 2:
+            raise DataError(
+                f"the values of {self.name!r} are bits already, binarize={how!r} would change nothing; use binarize='none', "
+                "or data with grey levels."
+            )
         for name in SPLIT_NAMES:
             values = getattr(self, name).values()
             if values.numel() and not (float(values.min()) >= 0 and float(values.max()) <= 1):
@@ -82,7 +90,8 @@ class Dataset:
                     f"binarize={how!r} reads values as probabilities, {self.name!r} runs from {float(values.min()):g} to "
                     f"{float(values.max()):g} in {name}; scale it to [0, 1] or use binarize='none'."
                 )
-        parts = {name: getattr(self, name).frozen_bits(BITS_SEED[name]) for name in SPLIT_NAMES}
+        held_out = SPLIT_NAMES if how == "static" else ("valid", "test")
+        parts = {name: getattr(self, name).frozen_bits(BITS_SEED[name]) for name in held_out}
         if how == "dynamic":
             parts["train"] = replace(self.train, draw_bits=True)
         return replace(self, **parts, levels=2, binarize=how)
@@ -98,7 +107,7 @@ def from_arrays(
     given: Any = None,
     mask: Any = None,
     name: str = "array",
-    splits: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    splits: Shares = DEFAULT_SHARES,
     binarize: Binarize = "none",
     levels: int | None = None,
     label_names: tuple[str, ...] | None = None,
@@ -112,25 +121,22 @@ def from_arrays(
         x: the rows.
         labels: (N,) whole numbers, or None.
         given: (N, ...) what to condition on, or None.
-        mask: (N, *prefix of x's row shape) True where observed; NaN is allowed where it is False.
+        mask: (N, *prefix of x's row shape) True where observed; values are taken as zero where it is False, so NaN is
+            allowed there. For images without a channel axis the mask may lack it too.
         name: what to call it.
-        splits: shares of train, valid and test, summing to 1.
+        splits: shares of train, valid and test, summing to 1; a share above zero gets at least one row.
         binarize: see ``Dataset``.
-        levels: grey levels, where x is already scaled to [0, 1].
+        levels: grey levels: of uint8, which is divided by ``levels - 1``, or of numbers already scaled to [0, 1].
         label_names: a name for each label.
 
     Raises:
-        DataError: empty, not numeric, or shares that do not sum to 1.
+        DataError: empty, not numeric, too few rows to cut, shares that do not sum to 1, labels that are no whole numbers.
         NonFinite: a NaN or an infinity where nothing is masked.
     """
-    if len(splits) != 3 or min(splits) < 0 or abs(sum(splits) - 1) > 1e-6:
-        raise DataError(f"splits must be three shares that sum to 1, got {splits}; for example (0.8, 0.1, 0.1).")
+    check_binarize(binarize)
     whole, levels = checked_split(x, labels, given, mask, levels)
-    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(CUT_SEED))
-    n_train = len(whole) - round(splits[1] * len(whole)) - round(splits[2] * len(whole))
-    ends = [n_train, n_train + round(splits[1] * len(whole))]
-    parts = [whole.take(rows) for rows in torch.tensor_split(order, ends)]
-    return Dataset(name, *parts, levels=levels, label_names=label_names).binarized(binarize)
+    check_label_names(whole.labels, label_names)
+    return Dataset(name, *cut(whole, splits), levels=levels, label_names=label_names).binarized(binarize)
 
 
 def from_splits(
@@ -142,57 +148,90 @@ def from_splits(
     binarize: Binarize = "none",
     label_names: tuple[str, ...] | None = None,
 ) -> Dataset:
-    """A data set from three splits that someone else has cut; see ``checked_split``."""
-    return Dataset(name, train, valid, test, levels=levels, label_names=label_names).binarized(binarize)
+    """A data set from three splits that someone else has cut; see ``checked_split``.
 
-
-def checked_split(
-    x: Any, labels: Any = None, given: Any = None, mask: Any = None, levels: int | None = None
-) -> tuple[Split, int | None]:
-    """Rows with every check that can be made before step 0, and the grey levels of their values."""
-    stored, scale, found_levels = _stored(_tensor("x", x))
-    n = len(stored)
-    label = None if labels is None else _tensor("labels", labels).long()
-    condition = None if given is None else _tensor("given", given).float()
-    seen = None if mask is None else _tensor("mask", mask).bool()
-    for what, t in (("labels", label), ("given", condition), ("mask", seen)):
-        if t is not None and len(t) != n:
-            raise DataError(f"{what} has {len(t)} rows, x has {n}; give one a row.")
-    if stored.is_floating_point():
-        check_finite(
-            "the data",
-            stored,
-            cure="drop or impute those rows, or pass mask= with False where a value is missing.",
-            mask=seen,
+    Raises:
+        ShapeError: rows of one split differ in shape from those of another.
+        DataError: a label without a name.
+    """
+    parts = (train, valid, test)
+    shapes = [tuple(part.x_shape) for part in parts]
+    if len(set(shapes)) > 1:
+        raise ShapeError(
+            f"rows of train, valid and test have shapes {shapes[0]}, {shapes[1]}, {shapes[2]}; make them one shape."
         )
-        if seen is not None:
-            stored = torch.nan_to_num(stored)
-    return Split(stored, scale, False, label, condition, seen), levels or found_levels
+    for part in parts:
+        check_label_names(part.labels, label_names)
+    return Dataset(name, *parts, levels=levels, label_names=label_names).binarized(binarize)
 
 
-def _tensor(name: str, value: Any) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.detach().cpu()
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"{name} holds {array.dtype}, wanted numbers; encode text and categories as numbers first.")
-    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
-        array = array.astype(np.int64)
-    return torch.from_numpy(np.ascontiguousarray(array))
+def as_dataset(data: Any, **options: Any) -> Dataset:
+    """A ``Dataset`` as it is, anything else through ``from_arrays`` with ``options``.
+
+    Raises:
+        DataError: options for what is a ``Dataset`` already, a name in place of rows, or what ``from_arrays`` refuses.
+    """
+    if isinstance(data, Dataset):
+        asked = [name for name, value in options.items() if value is not None]
+        if asked:
+            raise DataError(
+                f"{data.name!r} is a Dataset already, {', '.join(asked)} would be ignored; leave it out, or pass the arrays."
+            )
+        return data
+    if isinstance(data, str):
+        raise DataError(f"data is the text {data!r}, wanted rows or a Dataset; load_data({data!r}) reads a set by its name.")
+    return from_arrays(data, **options)
 
 
-def _stored(x: Tensor) -> tuple[Tensor, float, int | None]:
-    """(rows with channels first, scale, grey levels)."""
-    if x.ndim < 2 or not x.numel():
-        raise DataError(f"x has shape {tuple(x.shape)}, wanted (rows, ...) with at least one row and one value.")
-    if x.ndim == 3:
-        x = x.unsqueeze(1)
-    elif x.ndim == 4 and x.shape[-1] in (1, 3, 4) and x.shape[1] not in (1, 3, 4):
-        x = x.movedim(-1, 1)
-    if x.dtype == torch.bool:
-        return x.to(torch.uint8).contiguous(), 1.0, 2
-    if x.dtype == torch.uint8 and int(x.max()) <= 1:
-        return x.contiguous(), 1.0, 2
-    if x.dtype == torch.uint8:
-        return x.contiguous(), 1 / 255, 256
-    return x.to(torch.float32).contiguous(), 1.0, None
+def check_binarize(how: str) -> None:
+    """Refuse an unknown way to binarize.
+
+    Raises:
+        DataError: with the nearest known way.
+    """
+    if how not in get_args(Binarize):
+        raise DataError(f"binarize is {how!r}; {nearest(str(how), list(get_args(Binarize)))}")
+
+
+def cut(whole: Split, shares: Shares = DEFAULT_SHARES) -> tuple[Split, Split, Split]:
+    """Train, valid and test from one split, in an order that a fixed seed shuffled.
+
+    Raises:
+        DataError: shares that do not sum to 1, or fewer rows than parts.
+    """
+    n_train, n_valid, _ = counts(len(whole), shares)
+    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(CUT_SEED))
+    train, valid, test = (whole.take(rows) for rows in torch.tensor_split(order, [n_train, n_train + n_valid]))
+    return train, valid, test
+
+
+def counts(n: int, shares: Shares) -> tuple[int, int, int]:
+    """Rows of each part: whole numbers nearest the shares that sum to n, and at least one where a share is above zero.
+
+    >>> counts(1797, (0.8, 0.1, 0.1))
+    (1437, 180, 180)
+    >>> counts(3, (0.8, 0.1, 0.1))
+    (1, 1, 1)
+
+    Raises:
+        DataError: shares that do not sum to 1, or fewer rows than parts.
+    """
+    if len(shares) != 3 or not all(math.isfinite(s) and s >= 0 for s in shares) or abs(sum(shares) - 1) > 1e-6:
+        raise DataError(f"splits must be three shares that sum to 1, got {shares}; for example {DEFAULT_SHARES}.")
+    wanted = [i for i in range(3) if shares[i] > 0]
+    if n < len(wanted):
+        names = ", ".join(SPLIT_NAMES[i] for i in wanted)
+        raise DataError(
+            f"{n} row{'s' * (n != 1)} cannot be cut into {len(wanted)} parts ({names}); give at least {len(wanted)}, "
+            "or splits=(1, 0, 0) to train on all."
+        )
+    exact = [n * share / sum(shares) for share in shares]
+    sizes = [int(e) for e in exact]
+    by_remainder = sorted(wanted, key=lambda i: sizes[i] - exact[i])
+    for i in by_remainder[: n - sum(sizes)]:
+        sizes[i] += 1
+    for i in wanted:
+        if not sizes[i]:
+            sizes[sizes.index(max(sizes))] -= 1
+            sizes[i] = 1
+    return sizes[0], sizes[1], sizes[2]

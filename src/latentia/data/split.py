@@ -15,7 +15,7 @@ class Split:
     """N rows, stored as they came and turned into floats a batch at a time.
 
     Attributes:
-        stored: (N, *x_shape) uint8 or float32.
+        stored: (N, *x_shape) uint8, grey levels that ``scale`` brings into [0, 1], or float32.
         scale: what a stored value is multiplied by; 1/255 for bytes.
         draw_bits: draw every value of a batch as a bit with its own probability, anew each time (dynamic binarization).
         labels: (N,) long, or None.
