@@ -38,9 +38,7 @@ def rebuilt(values: dict, x_shape: tuple[int, ...] = IMAGE) -> None:
     """Build, describe, build again: the same names and options, the same parameters by name and shape."""
     recipe = parse_recipe(values, "test")
     model, posterior = build(recipe, x_shape, levels=17)
-    again = parse_recipe(
-        {**values, "model": describe_model(model), "posterior": describe_posterior(posterior)}, "described"
-    )
+    again = parse_recipe({**values, "model": describe_model(model), "posterior": describe_posterior(posterior)}, "described")
     model2, posterior2 = build(again, x_shape)
     assert describe_model(model2) == describe_model(model)
     assert describe_posterior(posterior2) == describe_posterior(posterior)
@@ -58,8 +56,11 @@ def test_every_family_survives_the_round_trip_as_a_likelihood_or_as_a_posterior(
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_survives_the_round_trip_on_both_sides(name: str) -> None:
-    rebuilt({"model": {"name": "decoded", "network": name}, "posterior": {"name": "amortized", "network": name}}
-            if name != "mlp" else {"model": {"name": "decoded", "network": {"name": "mlp", "hidden": [5, 5]}}})
+    rebuilt(
+        {"model": {"name": "decoded", "network": name}, "posterior": {"name": "amortized", "network": name}}
+        if name != "mlp"
+        else {"model": {"name": "decoded", "network": {"name": "mlp", "hidden": [5, 5]}}}
+    )
 
 
 @pytest.mark.parametrize("name", PRIORS)
@@ -118,15 +119,24 @@ def test_a_wrong_key_or_value_is_refused_with_what_was_wanted(values: dict, mess
     ("values", "message"),
     [
         ({"model": {"name": "decodet"}}, "model: there is no 'decodet'; did you mean 'decoded'?"),
-        ({"model": {"name": "decoded", "family": "bernuolli"}}, "model.family: there is no 'bernuolli'; did you mean 'bernoulli'?"),
+        (
+            {"model": {"name": "decoded", "family": "bernuolli"}},
+            "model.family: there is no 'bernuolli'; did you mean 'bernoulli'?",
+        ),
         ({"model": {"name": "decoded", "famly": "normal"}}, "model.famly: unknown option of 'decoded'"),
         (
             {"model": {"name": "decoded", "family": {"name": "normal", "scal": 1}}},
             "model.family.scal: unknown option of 'normal'; did you mean 'scale'?",
         ),
         ({"model": {"name": "decoded", "network": {"name": "mlp", "hidden": "big"}}}, "model.network.hidden is 'big'"),
-        ({"model": {"name": "decoded", "network": {"name": "mlp", "hidden": [4], "in_shape": 3}}}, "unknown option of 'mlp'"),
-        ({"model": {"name": "decoded", "network": {"name": "mlp", "hidden": [4], "activation": "rellu"}}}, "did you mean 'relu'?"),
+        (
+            {"model": {"name": "decoded", "network": {"name": "mlp", "hidden": [4], "in_shape": 3}}},
+            "unknown option of 'mlp'",
+        ),
+        (
+            {"model": {"name": "decoded", "network": {"name": "mlp", "hidden": [4], "activation": "rellu"}}},
+            "did you mean 'relu'?",
+        ),
         ({"model": {"name": "decoded", "prior": "vamp"}, "posterior": "exact"}, "needs posterior 'amortized'"),
         ({"model": {"no": "name"}}, "model.no: unknown option of 'decoded'"),
         ({"model": {"name": 3}}, 'wanted a name or {"name": ..., option: value}'),
@@ -172,7 +182,9 @@ def test_a_wrong_override_is_refused_with_the_nearest_key(override: str, message
 
 
 def test_a_family_that_asks_for_grey_levels_gets_the_datas() -> None:
-    model, _ = build(parse_recipe({"model": {"name": "decoded", "family": "discretized-logistic"}}, "test"), IMAGE, levels=17)
+    model, _ = build(
+        parse_recipe({"model": {"name": "decoded", "family": "discretized-logistic"}}, "test"), IMAGE, levels=17
+    )
     assert describe_model(model)["family"] == {"name": "discretized-logistic", "levels": 17}
     for levels, family in ((None, "normal"), (2, "bernoulli"), (256, "discretized-logistic")):
         model, _ = build(Recipe(), IMAGE, levels)
@@ -188,7 +200,7 @@ def test_options_alone_are_those_of_the_default_part() -> None:
 
 
 def test_a_name_that_is_nothing_is_refused_with_the_nearest() -> None:
-    with pytest.raises(RecipeError, match="did you mean 'digits'"):
+    with pytest.raises(RecipeError, match=r"did you mean 'digits'"):
         recipe_values("digit")
 
 
@@ -206,7 +218,7 @@ def test_a_damaged_recipe_file_is_refused_in_one_line(tmp_path: Path, text: str,
 
 
 def test_a_missing_recipe_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="nowhere.json cannot be read: No such file"):
+    with pytest.raises(RecipeError, match=r"nowhere.json cannot be read: No such file"):
         recipe_values(str(tmp_path / "nowhere.json"))
 
 

@@ -100,7 +100,7 @@ def test_parts_made_by_hand_are_fitted_saved_and_loaded(tmp_path: Path) -> None:
     run.save(tmp_path / "run")
     again = load(tmp_path / "run")
     assert torch.equal(again.encode(x[:5]), run.encode(x[:5]))
-    with pytest.raises(DataError, match="fitted on 'array', which is no named data set; pass the rows"):
+    with pytest.raises(DataError, match=r"fitted on 'array', which is no named data set; pass the rows"):
         again.evaluate(draws=4)
     assert again.evaluate(draws=4, data=x).rows == 12
 
@@ -117,9 +117,11 @@ def test_a_part_in_no_registry_fits_but_is_refused_when_saved(tmp_path: Path) ->
         pass
 
     model = Decoded(StandardNormal(2), mlp(2, [4], 5), Own())
-    run = fit(model, Amortized(mlp(5, [4], 2, per_value=2), DiagonalNormal()), torch.rand(40, 5) < 0.5, epochs=1, progress=False)
+    run = fit(
+        model, Amortized(mlp(5, [4], 2, per_value=2), DiagonalNormal()), torch.rand(40, 5) < 0.5, epochs=1, progress=False
+    )
     assert run.sample(2).shape == (2, 5)
-    with pytest.raises(RecipeError, match="Own is in no registry"):
+    with pytest.raises(RecipeError, match=r"Own is in no registry"):
         run.save(tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -131,7 +133,7 @@ def saved(tmp_path: Path) -> Path:
 
 
 def test_a_missing_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="is no run: it has no recipe.json"):
+    with pytest.raises(RunError, match=r"is no run: it has no recipe.json"):
         load(tmp_path / "nowhere")
 
 
@@ -143,10 +145,10 @@ def test_missing_truncated_and_swapped_weights_are_refused(saved: Path) -> None:
         with pytest.raises(RunError, match=r"model.safetensors is damaged \("):
             load(saved)
     weights.write_bytes(pickle.dumps({"model": 1}))
-    with pytest.raises(RunError, match="is damaged"):
+    with pytest.raises(RunError, match=r"is damaged"):
         load(saved)
     weights.unlink()
-    with pytest.raises(RunError, match="model.safetensors is missing"):
+    with pytest.raises(RunError, match=r"model.safetensors is missing"):
         load(saved)
 
 
@@ -154,7 +156,7 @@ def test_weights_of_another_recipe_are_refused_with_the_first_odd_name(saved: Pa
     recipe = json.loads((saved / "recipe.json").read_text())
     recipe["latents"] = 5
     (saved / "recipe.json").write_text(json.dumps(recipe))
-    with pytest.raises(RunError, match="does not fit its recipe: .* the two files are not of one run"):
+    with pytest.raises(RunError, match=r"does not fit its recipe: .* the two files are not of one run"):
         load(saved)
 
 
@@ -179,9 +181,9 @@ def test_damaged_files_are_refused_by_name_in_one_line(saved: Path, file: str, t
 
 def test_a_folder_that_holds_something_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years")
-    with pytest.raises(RunError, match="is not empty"):
+    with pytest.raises(RunError, match=r"is not empty"):
         check_free(tmp_path)
-    with pytest.raises(RunError, match="is a file"):
+    with pytest.raises(RunError, match=r"is a file"):
         check_free(tmp_path / "thesis.txt")
     assert free_folder(tmp_path, "run") == tmp_path / "run"
     (tmp_path / "run").mkdir()
@@ -190,13 +192,13 @@ def test_a_folder_that_holds_something_is_never_overwritten(tmp_path: Path) -> N
 
 def test_wrong_rows_are_refused_by_encode(saved: Path) -> None:
     run = load(saved)
-    with pytest.raises(ShapeError, match="a row of x has shape"):
+    with pytest.raises(ShapeError, match=r"a row of x has shape"):
         run.encode(np.zeros((3, 5), dtype=np.float32))
-    with pytest.raises(LatentiaError, match="is NaN in"):
+    with pytest.raises(LatentiaError, match=r"is NaN in"):
         run.encode(np.full((1, 1, 8, 8), np.nan, dtype=np.float32))
-    with pytest.raises(ShapeError, match="a row of z has shape"):
+    with pytest.raises(ShapeError, match=r"a row of z has shape"):
         run.decode(torch.zeros(2, 9))
-    with pytest.raises(DataError, match="wanted at least 1"):
+    with pytest.raises(DataError, match=r"wanted at least 1"):
         run.sample(0)
 
 
@@ -212,9 +214,9 @@ def test_encode_is_the_posterior_mean_keeps_no_graph_and_draws_nothing(saved: Pa
 def test_an_unknown_option_of_fit_is_refused_with_the_nearest() -> None:
     model = Decoded(StandardNormal(2), mlp(2, [4], 5), Bernoulli())
     q = Amortized(mlp(5, [4], 2, per_value=2), DiagonalNormal())
-    with pytest.raises(RecipeError, match="fit has no option 'epoch'; did you mean 'epochs'?"):
+    with pytest.raises(RecipeError, match=r"fit has no option 'epoch'; did you mean 'epochs'?"):
         fit(model, q, torch.rand(40, 5) < 0.5, epoch=3)
-    with pytest.raises(RecipeError, match="epochs is 0: input should be greater than 0"):
+    with pytest.raises(RecipeError, match=r"epochs is 0: input should be greater than 0"):
         fit(model, q, torch.rand(40, 5) < 0.5, epochs=0)
 
 
@@ -222,7 +224,7 @@ def test_a_fit_that_stops_at_something_not_finite_hands_over_the_best_epoch() ->
     x = torch.randn(60, 6)
     model = Decoded(StandardNormal(2), mlp(2, [4], 6), latentia.Normal("learned"))
     q = Amortized(mlp(6, [4], 2, per_value=2), DiagonalNormal())
-    with pytest.raises(StoppedRun, match="try a tenth of it") as stopped:
+    with pytest.raises(StoppedRun, match=r"try a tenth of it") as stopped:
         fit(model, q, x, epochs=400, lr=1e7, adam_eps=1e-30, progress=False)
     if stopped.value.run is not None:
         assert stopped.value.run.sample(3).isfinite().all()

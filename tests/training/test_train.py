@@ -95,7 +95,7 @@ def test_data_of_another_shape_are_refused_with_both_shapes() -> None:
 
 
 def test_greys_under_a_bernoulli_are_refused_with_the_way_out() -> None:
-    with pytest.raises(SupportError, match="outside the support of the likelihood Bernoulli.*binarize='dynamic'"):
+    with pytest.raises(SupportError, match=r"outside the support of the likelihood Bernoulli.*binarize='dynamic'"):
         train(small_learner(), from_arrays(torch.rand(30, N_VALUES)), epochs=1)
 
 

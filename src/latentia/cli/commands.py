@@ -42,7 +42,8 @@ def fit_command(what: str, overrides: list[str], out: Path | None) -> None:
     history = run.history
     kept = "last weights kept" if history.best_epoch is None else f"epoch {history.best_epoch} kept"
     how = {"done": "done", "early": "stopped early", "interrupted": "interrupted"}[history.ended]
-    console.print(f"{how} after {len(history.rows)} epochs in {history.seconds:.1f} s, {kept}", highlight=False, soft_wrap=True)
+    after = f"{how} after {len(history.rows)} epochs in {history.seconds:.1f} s, {kept}"
+    console.print(after, highlight=False, soft_wrap=True)
     if len(run.dataset().test):
         console.print(run.evaluate(draws=recipe.evaluation_draws).table())
     run.save(folder)

@@ -96,6 +96,12 @@ class Evaluation:
             out.append(("Pareto k̂", f"{self.k_hat:.2f}", f"median; above 0.7 in {self.k_hat_bad:.0%} of rows"))
         return out
 
+    def __str__(self) -> str:
+        lines = self.lines()
+        wide, numbers = (max(len(line[k]) for line in lines) for k in (0, 1))
+        rows = (f"  {name:<{wide}}  {figure:>{numbers}}  {meaning}" for name, figure, meaning in lines)
+        return "\n".join([f"{self.split}: {self.rows} rows, {self.draws} draws a row", *rows])
+
     def table(self) -> Table:
         """For a terminal."""
         table = Table(title=f"{self.split}: {self.rows} rows, {self.draws} draws a row", title_justify="left")

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -78,7 +78,7 @@ class Recipe(_Section):
     """
 
     format: int = FORMAT
-    name: str = Field("run", pattern=r"^[\w.+-]{1,100}$")
+    name: Annotated[str, Field(pattern=r"^[\w.+-]{1,100}$")] = "run"
     about: str = ""
     data: DataSection = DataSection()
     x_shape: tuple[int, ...] | None = None

@@ -1,0 +1,57 @@
+"""What the README says is so: its Python runs, its tree is the tree, its commands are spelt as they exist."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def tree_lines() -> list[str]:
+    """One line a file, as the tree should read: its path under src/latentia and the first sentence of its docstring."""
+    source = ROOT / "src" / "latentia"
+    lines = []
+    for path in sorted(source.rglob("*.py"), key=lambda p: (p.parent, p.name)):
+        words = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
+        lines.append(f"{path.relative_to(source).as_posix()}  {' '.join(words.split())}")
+    return lines
+
+
+def test_the_python_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = blocks("python")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    assert "ELBO" in capsys.readouterr().out
+    assert (tmp_path / "runs" / "mine" / "report.html").is_file()
+    assert len([line for line in code.splitlines() if line.strip()]) <= 20
+
+
+def test_the_tree_names_every_file_with_what_it_is() -> None:
+    tree = next(block for block in blocks("") if "core/batch.py" in block)
+    got = [re.sub(r"\s{2,}", "  ", line) for line in tree.strip().splitlines()]
+    assert got == tree_lines(), "run: python tests/test_readme.py"
+
+
+def test_the_readmes_commands_exist() -> None:
+    from latentia.cli.app import app
+
+    known = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
+    said = set(re.findall(r"^latentia (\w+)", README, flags=re.MULTILINE))
+    assert said
+    assert said <= known
+
+
+if __name__ == "__main__":  # brings the tree up to date
+    wide = max(len(line.split("  ")[0]) for line in tree_lines())
+    fresh = "\n".join("  ".join([line.split("  ", 1)[0].ljust(wide), line.split("  ", 1)[1]]) for line in tree_lines())
+    (ROOT / "README.md").write_text(re.sub(r"(?s)(## The tree\n\n```\n).*?(\n```)", lambda m: m[1] + fresh + m[2], README))
