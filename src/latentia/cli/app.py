@@ -61,7 +61,7 @@ def evaluate(
 
 @app.command()
 def sample(run: RunFolder, n: Count = 64, out: Out = None, seed: Seed = 0) -> None:
-    """New rows drawn from the model: a picture of their means for images, and an .npz of the draws."""
+    """New rows drawn from the model: a picture, and an .npz of draws and means."""
     from latentia.cli import commands
 
     commands.sample_command(run, n, out, seed)
@@ -74,7 +74,7 @@ def reconstruct(
     out: Out = None,
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
 ) -> None:
-    """Rows to their encoding and back: a picture for images, and an .npz of both."""
+    """Rows to their encoding and back: a picture, and an .npz of both."""
     from latentia.cli import commands
 
     commands.reconstruct_command(run, n, out, split)

@@ -8,9 +8,9 @@ from rich.console import Console
 
 from latentia.cli.tables import read_rows, table_writer, write_npz
 from latentia.core.errors import RunError
+from latentia.report import save_grid, save_pairs
 from latentia.runs import (
     REPORT,
-    Run,
     StoppedRun,
     check_free,
     fit_recipe,
@@ -62,11 +62,12 @@ def evaluate_command(folder: Path, draws: int, split: str, as_json: bool, seed: 
 
 
 def sample_command(folder: Path, n: int, out: Path | None, seed: int) -> None:
-    """Draw new rows."""
+    """Draw new rows, and a picture of the likelihoods' means at the same z."""
     run = load(folder)
     target = out or folder / "samples.npz"
-    write_npz(target, x=run.sample(n, seed=seed).numpy(), mean=run.sample(n, mean=True, seed=seed).numpy())
-    _say_written(target, *_picture(run, target, n, seed))
+    mean = run.sample(n, mean=True, seed=seed)
+    write_npz(target, x=run.sample(n, seed=seed).numpy(), mean=mean.numpy())
+    _say_written(target, save_grid(target.with_suffix(".png"), mean))
 
 
 def reconstruct_command(folder: Path, n: int, out: Path | None, split: str) -> None:
@@ -76,10 +77,7 @@ def reconstruct_command(folder: Path, n: int, out: Path | None, split: str) -> N
     x = run.dataset().split(split).head(n).values()
     back = run.reconstruct(x)
     write_npz(target, x=x.numpy(), reconstruction=back.numpy())
-    from latentia.report import save_pairs
-
-    pictures = [save_pairs(target.with_suffix(".png"), x, back)] if run.is_image else []
-    _say_written(target, *pictures)
+    _say_written(target, save_pairs(target.with_suffix(".png"), x, back))
 
 
 def encode_command(folder: Path, data: str, out: Path, split: str) -> None:
@@ -96,14 +94,6 @@ def report_command(folder: Path, out: Path | None) -> None:
     """Write the report again."""
     run = load(folder)
     _say_written(run.write_report(out or folder / REPORT))
-
-
-def _picture(run: Run, target: Path, n: int, seed: int) -> list[Path]:
-    if not run.is_image:
-        return []
-    from latentia.report import save_grid
-
-    return [save_grid(target.with_suffix(".png"), run.sample(n, mean=True, seed=seed))]
 
 
 def _say_written(*paths: Path) -> None:

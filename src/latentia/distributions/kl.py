@@ -27,7 +27,7 @@ def closed_kl(q: Distribution, p: Distribution) -> Tensor:
         NoClosedForm: no closed form is registered for the pair.
     """
     try:
-        return kl_divergence(q, p)
+        return kl_divergence(q, _as_wide_as(q, p))
     except NotImplementedError:
         raise NoClosedForm(
             f"KL({describe(q)} || {describe(p)}) has no closed form; use gradient='reparameterized' (or 'auto')."
@@ -38,7 +38,7 @@ def has_closed_kl(q: Distribution, p: Distribution) -> bool:
     """Whether ``closed_kl`` would answer."""
     try:
         with torch.no_grad():
-            kl_divergence(q, p)
+            kl_divergence(q, _as_wide_as(q, p))
     except NotImplementedError:
         return False
     return True
@@ -49,7 +49,12 @@ def kl_per_dimension(q: Distribution, p: Distribution) -> Tensor | None:
     factorized = all(isinstance(d, Independent) and d.reinterpreted_batch_ndims == 1 for d in (q, p))
     if not factorized or not has_closed_kl(q.base_dist, p.base_dist):  # pyright: ignore[reportAttributeAccessIssue]  both are Independent
         return None
-    return kl_divergence(q.base_dist, p.base_dist)  # pyright: ignore[reportAttributeAccessIssue]
+    return kl_divergence(q.base_dist, _as_wide_as(q.base_dist, p.base_dist))  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _as_wide_as(q: Distribution, p: Distribution) -> Distribution:
+    """One p for every q: some of torch's closed forms (Bernoulli, for one) index instead of broadcasting."""
+    return p if p.batch_shape == q.batch_shape else p.expand(q.batch_shape)
 
 
 def describe(d: Distribution) -> str:

@@ -52,11 +52,6 @@ class Run:
         """Where the weights are."""
         return next((p.device for p in (*self.model.parameters(), *self.model.buffers())), torch.device("cpu"))
 
-    @property
-    def is_image(self) -> bool:
-        """Whether a row can be drawn as one grey or colour picture."""
-        return len(self.model.x_shape) == 3 and self.model.x_shape[0] in (1, 3)
-
     def dataset(self, data: Any = None) -> Dataset:
         """The given rows, else those it was fitted on, loaded again by name where needed.
 

@@ -1,0 +1,183 @@
+"""A recipe in words. Whatever the recipe does not say is left out, and a name that is not known here is said as it is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from latentia.data import Dataset
+from latentia.report.figures import TIMES, count, listed, plain
+
+NAMES = {
+    "mlp": "multilayer perceptron",
+    "conv": "convolutional network",
+    "standard-normal": "standard normal",
+    "vamp": "VampPrior",
+    "elbo": "evidence lower bound (ELBO)",
+    "iwae": "importance-weighted bound (IWAE)",
+    "renyi": "Rényi bound",
+    "analytic-kl": "analytic-KL",
+    "bernoulli": "Bernoulli",
+    "continuous-bernoulli": "continuous Bernoulli",
+    "laplace": "Laplace",
+    "ppca": "probabilistic PCA",
+    "relu": "ReLU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "elu": "ELU",
+}
+BINARIZED = {
+    "static": "read as bits that were drawn once",
+    "dynamic": "read as probabilities of bits, drawn anew for every training batch and once for held-out rows",
+}
+
+
+def describe(recipe: Mapping[str, Any], data: Dataset | None) -> list[str]:
+    """Sentences: the data, what generates a row, who infers its latents, how both were fitted.
+
+    >>> describe({"latents": 2, "model": {"name": "decoded", "prior": "standard-normal"}}, None)
+    ['A row is explained by 2 latents with a standard normal prior.']
+    """
+    sentences = (_data(recipe, data), _model(recipe), _posterior(recipe), _fit(recipe))
+    return [sentence for sentence in sentences if sentence]
+
+
+def part(recipe: Mapping[str, Any], key: str) -> tuple[str, dict[str, Any]]:
+    """(name, options) of a component, which may be a mapping with a name, a bare name, or missing."""
+    value = recipe.get(key)
+    if isinstance(value, Mapping):
+        return str(value.get("name") or ""), {k: v for k, v in value.items() if k != "name"}
+    return (value, {}) if isinstance(value, str) else ("", {})
+
+
+def spoken(name: str) -> str:
+    """A registered name as one would say it.
+
+    >>> spoken("mlp"), spoken("full-rank-normal")
+    ('multilayer perceptron', 'full rank normal')
+    """
+    return NAMES.get(name, name.replace("-", " ").replace("_", " "))
+
+
+def with_article(words: str) -> str:
+    """Words after "a" or "an".
+
+    >>> with_article("encoder"), with_article("row")
+    ('an encoder', 'a row')
+    """
+    return ("an " if words[:1].lower() in "aeiou" else "a ") + words
+
+
+def options(values: Mapping[str, Any]) -> str:
+    """Options in brackets, nothing where there are none that a sentence can hold.
+
+    >>> options({"hidden": [256, 256], "activation": "relu", "norm": "none", "residual": False})
+    ' (hidden 256 and 256, activation ReLU)'
+    """
+    said = [f"{key.replace('_', ' ')} {_value(value)}" for key, value in values.items() if _sayable(value)]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def data_kind(data: Dataset) -> str:
+    """What one row is: an image of so many pixels, or so many numbers."""
+    shape = data.x_shape
+    if not data.is_image:
+        return f"{f' {TIMES} '.join(map(str, shape))} numbers"
+    colour = "a colour" if shape[0] == 3 else "a grey"
+    return f"{colour} image of {shape[2]} {TIMES} {shape[1]} pixels"
+
+
+def _data(recipe: Mapping[str, Any], data: Dataset | None) -> str:
+    name, _ = part(recipe, "data")
+    if data is None:
+        return f"The data are {name}." if name else ""
+    rows = [f"{count(len(getattr(data, split)), 'row')} {why}" for split, why in _SPLITS if len(getattr(data, split))]
+    kind = data_kind(data)
+    if data.binarize in BINARIZED:
+        kind += f", {BINARIZED[data.binarize]}"
+    elif data.levels is not None and data.is_image:
+        kind += f" with {data.levels} levels"
+    return f"The data are {data.name}: {listed(rows)}. Each row is {kind}."
+
+
+_SPLITS = (("train", "to learn from"), ("valid", "to choose by"), ("test", "to report on"))
+
+
+def _model(recipe: Mapping[str, Any]) -> str:
+    name, own = part(recipe, "model")
+    latents = recipe.get("latents")
+    (prior, prior_options), (family, family_options) = part(own, "prior"), part(own, "family")
+    if not isinstance(latents, int) and not name:
+        return ""
+    sentence = "A row is explained by " + (count(latents, "latent") if isinstance(latents, int) else "latents")
+    if prior:
+        sentence += f" with {with_article(spoken(prior))} prior{options(prior_options)}"
+    network = _network(own)
+    if network or family:
+        what = f"{with_article(spoken(family))} distribution of each value" if family else "a distribution of the row"
+        sentence += f"; a decoder{network} turns them into {what}{options(family_options)}"
+    elif name and name != "decoded":
+        sentence += f"; the model is {spoken(name)}{options(own)}"
+    return sentence + "."
+
+
+def _posterior(recipe: Mapping[str, Any]) -> str:
+    name, own = part(recipe, "posterior")
+    family, family_options = part(own, "family")
+    if name == "exact":
+        return "The posterior over the latents is exact, in closed form."
+    if name == "amortized":
+        answer = f"{with_article(spoken(family))}{options(family_options)}" if family else "a distribution"
+        return f"An encoder{_network(own)} reads a row and answers with {answer} over its latents."
+    return f"The posterior over the latents is {spoken(name)}{options(own)}." if name else ""
+
+
+def _fit(recipe: Mapping[str, Any]) -> str:
+    bound, bound_options = part(recipe, "bound")
+    gradient, gradient_options = part(recipe, "gradient")
+    _, fit = part(recipe, "fit")
+    draws = recipe.get("draws")
+    if not bound and not fit:
+        return ""
+    sentence = f"Both raise the {spoken(bound)}{options(bound_options)}" if bound else "Both are fitted"
+    if isinstance(draws, int):
+        sentence += f" with {count(draws, 'draw')} a row"
+    if gradient and gradient != "auto":
+        sentence += f" by the {spoken(gradient)} gradient{options(gradient_options)}"
+    pace = [words.format(_value(fit[key])) for key, words in _PACE.items() if _sayable(fit.get(key))]
+    if fit.get("lr_decay") == "cosine":
+        pace[-1:] = [f"{last}, falling along a cosine" for last in pace[-1:]]
+    sentence += (f", {listed(pace)}" if pace else "") + "."
+    beta, rise = fit.get("beta", 1.0), fit.get("kl_warm_up", 0)
+    if isinstance(beta, int | float) and beta != 1:
+        sentence += f" The KL counts {plain(beta)} times."
+    if isinstance(rise, int) and rise > 0:
+        sentence += f" Its weight rises over the first {count(rise, 'step')}."
+    return sentence
+
+
+_PACE = {
+    "epochs": "for at most {} epochs",
+    "batch_size": "in batches of {} rows",
+    "lr": "at learning rate {}",
+}
+
+
+def _network(own: Mapping[str, Any]) -> str:
+    name, values = part(own, "network")
+    return f", {with_article(spoken(name))}{options(values)}," if name else ""
+
+
+def _sayable(value: Any) -> bool:
+    """Whether a sentence should mention a value: what is off, empty or nested is left to the whole recipe."""
+    if isinstance(value, list | tuple):
+        return bool(value) and all(isinstance(v, str | int | float) for v in value)
+    return isinstance(value, str | int | float) and value not in ("", "none") and value is not False
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int | float):
+        return plain(value)
+    if isinstance(value, list | tuple):
+        return listed([_value(v) for v in value])
+    return spoken(str(value))
