@@ -78,8 +78,13 @@ class Pictures(Display):
 
     def sheet(self, xs: Tensor, label: str) -> Markup:
         rows, columns = xs.shape[:2]
-        pixels = self.pixels(xs.flatten(0, 1)).reshape(rows, columns, self.height, self.width, self.channels)
-        whole = pixels.swapaxes(1, 2).reshape(rows * self.height, columns * self.width, self.channels)
+        pixels = self.pixels(xs.flatten(0, 1))
+        # Ink that fills its cell would run into the next one.
+        air = max(1, min(self.height, self.width) // 16) if self.ink else 0
+        pixels = np.pad(pixels, ((0, 0), (0, air), (0, air), (0, 0)), constant_values=255)
+        height, width = self.height + air, self.width + air
+        cells = pixels.reshape(rows, columns, height, width, self.channels)
+        whole = cells.swapaxes(1, 2).reshape(rows * height, columns * width, self.channels)
         zoom = max(1, SHEET // max(whole.shape[:2]))
         style = f"width:{whole.shape[1] * zoom}px"
         return tag("img", {"class": self._css("sheet"), "src": data_uri(whole), "alt": label, "style": style})

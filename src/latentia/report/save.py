@@ -63,7 +63,7 @@ def _manifold(material: Material) -> bytes | None:
     xs = plane(material, material.display.sheet_side())
     if xs is None:
         return None
-    return png_bytes(spaced(material.display.raster(xs.flatten(0, 1)), xs.shape[1], 0))
+    return png_bytes(spaced(material.display.raster(xs.flatten(0, 1)), xs.shape[1], GAP))
 
 
 def _grid(display: Display, xs: Tensor) -> bytes:
