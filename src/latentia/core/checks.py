@@ -1,4 +1,4 @@
-"""Checks of shape, support and finiteness that answer with a count, a first place and a likely cause, never with a tensor."""
+"""Checks of shape, support and finiteness that answer with a count, a first place and a likely cause, not with a tensor."""
 
 import torch
 from torch import Size, Tensor
@@ -62,7 +62,8 @@ def check_support(name: str, distribution: Distribution, x: Tensor, *, cure: str
         bad = (~inner.check(x) & expand_mask(mask, x)).reshape(x.shape[0], -1).any(-1)
     count = int(bad.sum())
     if count:
-        lowest, highest = float(x.min()), float(x.max())
+        seen = x if mask is None else x[expand_mask(mask, x).expand_as(x)]
+        lowest, highest = float(seen.min()), float(seen.max())
         raise SupportError(
             f"{count} of {bad.numel()} rows lie outside the support of {name} (values run from {lowest:g} to {highest:g}, "
             f"first at row {int(bad.nonzero()[0, 0])}); {cure}"

@@ -11,6 +11,7 @@ from torch import Size, Tensor
 from torch.distributions import Distribution, constraints
 from torch.distributions.utils import broadcast_all
 from torch.nn import functional as F
+from torch.types import _size
 
 
 class _Grid(constraints.Constraint):
@@ -37,7 +38,7 @@ class DiscretizedLogistic(Distribution):
         levels: number of grey levels, 256 for a stored byte.
     """
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}  # noqa: RUF012  torch's own convention
+    has_enumerate_support = True
 
     def __init__(self, loc: Tensor, scale: Tensor, levels: int = 256, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
@@ -45,31 +46,41 @@ class DiscretizedLogistic(Distribution):
         super().__init__(self.loc.shape, validate_args=validate_args)
 
     @property
-    def support(self) -> constraints.Constraint:  # pyright: ignore[reportIncompatibleMethodOverride]  depends on levels
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        return {"loc": constraints.real, "scale": constraints.positive}
+
+    @property
+    def support(self) -> constraints.Constraint:
         return _Grid(self.levels)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log mass in nats: value (..., on the grid) -> (...)."""
-        half = 0.5 / (self.levels - 1)
-        upper = (value + half - self.loc) / self.scale
-        lower = (value - half - self.loc) / self.scale
+        top = self.levels - 1
+        # Edges from the cell's number, so that neighbours share theirs to the last digit and the masses telescope.
+        cell = (value * top).round()
+        upper = ((cell + 0.5) / top - self.loc) / self.scale
+        lower = ((cell - 0.5) / top - self.loc) / self.scale
         # log(sigmoid(upper) - sigmoid(lower)) without cancellation, from
         # sigmoid(u) - sigmoid(l) = sigmoid(u) sigmoid(-l) (1 - exp(l - u)).
-        width = (2 * half / self.scale).clamp_min(1e-30)
+        width = (1 / (top * self.scale)).clamp_min(1e-30)
         inner = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-width))
-        end = 0.5 * half
-        return torch.where(value < end, F.logsigmoid(upper), torch.where(value > 1 - end, F.logsigmoid(-lower), inner))
+        return torch.where(cell < 0.5, F.logsigmoid(upper), torch.where(cell > top - 0.5, F.logsigmoid(-lower), inner))
 
-    def sample(self, sample_shape: Size | tuple[int, ...] = ()) -> Tensor:
+    def sample(self, sample_shape: _size = ()) -> Tensor:
         shape = self._extended_shape(Size(sample_shape))
         with torch.no_grad():
             u = torch.rand(shape, dtype=self.loc.dtype, device=self.loc.device).clamp(1e-7, 1 - 1e-7)
             continuous = self.loc + self.scale * torch.logit(u)
             return (continuous.clamp(0, 1) * (self.levels - 1)).round() / (self.levels - 1)
 
-    def _cell_masses(self) -> tuple[Tensor, Tensor]:
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """The grey levels: (levels, *batch), or (levels, 1, ...) where ``expand`` is False."""
         grid = torch.linspace(0, 1, self.levels, dtype=self.loc.dtype, device=self.loc.device)
         grid = grid.reshape((-1,) + (1,) * self.loc.ndim)
+        return grid.expand(-1, *self.batch_shape) if expand else grid
+
+    def _cell_masses(self) -> tuple[Tensor, Tensor]:
+        grid = self.enumerate_support(expand=False)
         return grid, self.log_prob(grid).exp()
 
     @property
@@ -86,7 +97,7 @@ class DiscretizedLogistic(Distribution):
     def mode(self) -> Tensor:
         return (self.loc.clamp(0, 1) * (self.levels - 1)).round() / (self.levels - 1)
 
-    def expand(self, batch_shape: Size | tuple[int, ...], _instance: Any = None) -> "DiscretizedLogistic":
+    def expand(self, batch_shape: _size, _instance: Any = None) -> "DiscretizedLogistic":
         shape = Size(batch_shape)
         return DiscretizedLogistic(self.loc.expand(shape), self.scale.expand(shape), self.levels, validate_args=False)
 

@@ -5,9 +5,9 @@ Loaiza-Ganem & Cunningham (2019), The continuous Bernoulli: fixing a pervasive e
 
 import torch
 from torch import Tensor
-from torch.distributions import ContinuousBernoulli as TorchContinuousBernoulli
 from torch.distributions import Distribution, Independent
 
+from latentia.distributions import ContinuousBernoulli as ByLogit
 from latentia.families.base import Family, split_raw
 
 
@@ -20,7 +20,7 @@ class ContinuousBernoulli(Family):
 
     def distribution(self, raw: Tensor, event_dim: int = 1) -> Distribution:
         (logits,) = split_raw(raw, event_dim)
-        return Independent(TorchContinuousBernoulli(logits=logits, validate_args=False), event_dim, validate_args=False)
+        return Independent(ByLogit(logits, validate_args=False), event_dim, validate_args=False)
 
     def raw_at(self, mean: Tensor, std: Tensor) -> Tensor:
         # The mean at logit a is 1/2 + a/12 near 0 and 1 - 1/a far out; 4 logit(mean) is near enough to start.

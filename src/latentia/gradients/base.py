@@ -65,4 +65,5 @@ def reparameterized_draws(q: Distribution, n_draws: int, needed_by: str) -> Tens
 def plain_draws(q: Distribution, n_draws: int) -> Tensor:
     """K draws that carry no gradient: (K, B, *z_shape)."""
     with torch.no_grad():
-        return q.sample((n_draws,))
+        # The same draws where both exist; but ``Normal.sample`` has the host look for a bad scale, and raises at one.
+        return q.rsample((n_draws,)) if q.has_rsample else q.sample((n_draws,))

@@ -2,7 +2,8 @@
 
 With the ELBO it is Roeder, Wu & Duvenaud (2017), Sticking the Landing; with the importance-weighted bound, Tucker et al.
 (2019), Doubly Reparameterized Gradient Estimators. Both are one rule: the path through z_k is credited with
-v_k - dv_k/dw_k, where v = dL/dw. That is 1/K for the ELBO and v_k^2 for the importance-weighted bound.
+v_k - beta dv_k/dw_k, where v = dL/dw and beta is the KL weight. At beta = 1 that is 1/K for the ELBO and v_k^2 for the
+importance-weighted bound.
 """
 
 import torch
@@ -30,7 +31,7 @@ class DoublyReparameterized:
     ) -> Estimate:
         z = reparameterized_draws(q, n_draws, "doubly-reparameterized")
         parts = terms(model, q, batch, z)
-        credit, path_share = path_credits(bound, parts.weights(kl_weight))
+        credit, path_share = path_credits(bound, parts.weights(kl_weight), kl_weight)
 
         # log q by its slope in z alone: phi reaches the bound through the draw and not through q's density.
         at = z.detach().requires_grad_()
@@ -44,8 +45,11 @@ class DoublyReparameterized:
         return Estimate(proper(bound, parts), surrogate, parts.rate())
 
 
-def path_credits(bound: Bound, w: Tensor) -> tuple[Tensor, Tensor]:
-    """v = dL/dw and the share (v - dv_k/dw_k) / v of it that reaches the path: both (K, B), detached."""
+def path_credits(bound: Bound, w: Tensor, kl_weight: float = 1.0) -> tuple[Tensor, Tensor]:
+    """v = dL/dw and the share (v - kl_weight dv_k/dw_k) / v of it that reaches the path: both (K, B), detached.
+
+    The second term is the score of log q, reparameterized; the score enters the bound with the KL's weight.
+    """
     n_draws = w.shape[0]
     with torch.enable_grad():
         # One copy of the weights for each k, so that a single backward pass finds every d v_k / d w_k.
@@ -58,7 +62,8 @@ def path_credits(bound: Bound, w: Tensor) -> tuple[Tensor, Tensor]:
             if full is not None:
                 curvature = torch.diagonal(full, dim1=0, dim2=1).movedim(-1, 0)
     own = own.detach()
-    share = torch.where(own > 0, 1 - curvature / own.clamp_min(torch.finfo(own.dtype).tiny), torch.zeros_like(own))
+    ratio = curvature / own.clamp_min(torch.finfo(own.dtype).tiny)
+    share = torch.where(own > 0, 1 - kl_weight * ratio, torch.zeros_like(own))
     return own, share
 
 

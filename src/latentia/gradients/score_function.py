@@ -18,6 +18,8 @@ from latentia.weights import terms
 class ScoreFunction(nn.Module):
     """(L - baseline) grad log q, plus L's own gradient at the draws.
 
+    The baseline is NaN until the first batch; it is state, so that a resumed run goes on from where it was.
+
     Args:
         decay: of the moving average that serves as baseline, 0 <= decay < 1.
 
@@ -32,7 +34,7 @@ class ScoreFunction(nn.Module):
         if not 0 <= decay < 1:
             raise LatentiaError(f"decay is {decay}, wanted 0 <= decay < 1.")
         self.decay = decay
-        self.register_buffer("baseline", torch.zeros(()))
+        self.register_buffer("baseline", torch.full((), torch.nan))
         self.started = False
 
     def __call__(
@@ -49,7 +51,7 @@ class ScoreFunction(nn.Module):
         value = bound(parts.weights(kl_weight))
         # A constant here: the gradient travels through log q (Mnih & Gregor 2014, section 2.2).
         reward = value.detach()
-        credit = reward - self._baseline_before(reward, bound, model, q, batch, n_draws, kl_weight)
+        credit = reward - self._baseline_before(reward, bound, model, q, batch, n_draws, kl_weight).to(reward)
         surrogate = value + credit * parts.log_q.sum(0)
         return Estimate(proper(bound, parts), surrogate, parts.rate())
 
@@ -66,10 +68,17 @@ class ScoreFunction(nn.Module):
     ) -> Tensor:
         """The baseline from before these draws (so that it is independent of them); then let them move it."""
         if not self.started:
-            # Other draws of the first batch stand in for a history; a reward in hundreds of nats needs one at once.
-            other = terms(model, q, batch, plain_draws(q, n_draws)).weights(kl_weight)
-            self.baseline.copy_(bound(other).mean())
             self.started = True
+            if bool(self.baseline.isnan()):
+                # Other draws of the first batch stand in for a history; a reward in hundreds of nats needs one at once.
+                other = terms(model, q, batch, plain_draws(q, n_draws)).weights(kl_weight)
+                self._follow(bound(other).mean())
         before = self.baseline.clone()
-        self.baseline.lerp_(reward.mean(), 1 - self.decay)
-        return before
+        self._follow(reward.mean())
+        return torch.nan_to_num(before, nan=0.0)
+
+    def _follow(self, reward: Tensor) -> None:
+        """Move towards a reward; one that is not finite belongs to a step that the learner skips, and leaves no trace."""
+        reward = reward.to(self.baseline)
+        moved = torch.where(self.baseline.isnan(), reward, self.baseline.lerp(reward, 1 - self.decay))
+        self.baseline.copy_(torch.where(moved.isfinite(), moved, self.baseline))

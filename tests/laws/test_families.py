@@ -1,0 +1,279 @@
+"""What holds of every family. A new line in ``FAMILIES`` is held to it without another edit here."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent
+
+from helpers.chance import assert_mean_is
+from helpers.construct import build, cases
+from helpers.quadrature import innermost, masses, masses_2d, support_of
+from latentia.core.errors import LatentiaError, NoClosedForm, ShapeError
+from latentia.distributions import observed_log_prob
+from latentia.families import FAMILIES, Family
+from latentia.families.base import positive, raw_of_positive
+
+D = 2
+KNOWN = {"n_latents": D, "x_shape": (D,), "n_classes": 3, "levels": 5}
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "normal": [{"scale": "per-value"}, {"scale": 0.3}],
+    "laplace": [{"scale": "per-value"}, {"scale": 0.3}],
+    "categorical": [{"n_classes": 5}],
+    "discretized-logistic": [{"levels": 2}, {"levels": 17}],
+}
+every_family = pytest.mark.parametrize(("name", "options"), cases(FAMILIES, VARIANTS))
+K, B = 4, 3
+
+
+def make(name: str, options: dict[str, Any]) -> Family:
+    return build(FAMILIES[name], options, KNOWN).double()
+
+
+def is_vector(family: Family) -> bool:
+    """A family that is built for so many latents describes a vector; any other splits into values of any shape."""
+    return hasattr(family, "n_latents")
+
+
+def events(family: Family) -> list[tuple[int, ...]]:
+    return [(D,)] if is_vector(family) else [(1,), (3,), (3, 1, 2)]
+
+
+def raw_like(family: Family, lead: tuple[int, ...], event: tuple[int, ...], spread: float = 1.0) -> Tensor:
+    return spread * torch.randn(*lead, family.raw_per_value, *event, dtype=torch.float64)
+
+
+def one_value(family: Family) -> Distribution:
+    """Rows of a single value, from mild raw numbers and from all ends of the range: batch (30,), event (1,)."""
+    mild = 2 * torch.randn(20, family.raw_per_value, 1, dtype=torch.float64)
+    ends = 50 * torch.randn(10, family.raw_per_value, 1, dtype=torch.float64).sign()
+    with torch.no_grad():
+        return family.distribution(torch.cat([mild, ends]))
+
+
+def first_two_moments(points: Tensor, mass: Tensor) -> Tensor:
+    """Points and masses (n, B) -> (B, 2)."""
+    return torch.stack([(mass * points).sum(0), (mass * points.square()).sum(0)], -1)
+
+
+@every_family
+def test_log_prob_is_one_number_a_row(name: str, options: dict[str, Any]) -> None:
+    family = make(name, options)
+    for event in events(family):
+        q = family.distribution(raw_like(family, (K, B), event), event_dim=len(event))
+        assert q.batch_shape == (K, B)
+        assert q.event_shape == event
+        assert q.sample((5,)).shape == (5, K, B, *event)
+        assert q.log_prob(q.sample()).shape == (K, B)
+        assert q.log_prob(q.sample()[0]).shape == (K, B), "rows (B, *event) must meet every draw"
+        one = family.distribution(raw_like(family, (), event), event_dim=len(event))
+        assert one.log_prob(one.sample()).shape == ()
+
+
+@every_family
+def test_a_vector_family_refuses_images_and_any_other_takes_them(name: str, options: dict[str, Any]) -> None:
+    family = make(name, options)
+    raw = raw_like(family, (B,), (1, D, D))
+    if is_vector(family):
+        with pytest.raises(ShapeError, match="latents"):
+            family.distribution(raw, event_dim=3)
+    else:
+        assert family.distribution(raw, event_dim=3).event_shape == (1, D, D)
+
+
+@every_family
+def test_mass_is_one(name: str, options: dict[str, Any]) -> None:
+    family = make(name, options)
+    if is_vector(family):
+        for _ in range(3):
+            _, mass = masses_2d(family.distribution(raw_like(family, (), (D,))))
+            torch.testing.assert_close(mass.sum(), torch.ones_like(mass.sum()), rtol=0, atol=2e-5)
+    else:
+        _, mass = masses(one_value(family))
+        torch.testing.assert_close(mass.sum(0), torch.ones_like(mass.sum(0)), rtol=0, atol=1e-6)
+
+
+@every_family
+def test_independent_values_add_up(name: str, options: dict[str, Any]) -> None:
+    family = make(name, options)
+    if is_vector(family):
+        pytest.skip("a vector's log density is no sum over its entries; test_mass_is_one checks it in two dimensions")
+    raw = raw_like(family, (B,), (3, 1, 2))
+    whole = family.distribution(raw, event_dim=3)
+    x = whole.sample()
+    value_by_value = family.distribution(raw.flatten(2).movedim(-1, 0).unsqueeze(-1))
+    each = value_by_value.log_prob(x.flatten(1).movedim(-1, 0).unsqueeze(-1))
+    torch.testing.assert_close(whole.log_prob(x), each.sum(0))
+
+
+@every_family
+def test_stated_moments_are_those_of_the_density(name: str, options: dict[str, Any]) -> None:
+    family = make(name, options)
+    q = family.distribution(raw_like(family, (), (D,))) if is_vector(family) else one_value(family)
+    try:
+        mean, variance = q.mean, q.variance
+    except NotImplementedError:
+        pytest.skip("states no moments; its draws are held to its density below")
+    if bool(mean.isnan().all()):
+        pytest.skip("classes have no mean; their draws are held to their masses below")
+    if is_vector(family):
+        points, mass = masses_2d(q)
+        mass = mass.unsqueeze(-1)
+    else:
+        points, mass = (each.unsqueeze(-1) for each in masses(q))
+    torch.testing.assert_close((mass * points).sum(0), mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close((mass * (points - mean).square()).sum(0), variance, rtol=1e-3, atol=1e-6)
+
+
+@every_family
+def test_draws_follow_the_density(name: str, options: dict[str, Any]) -> None:
+    """False alarm: 1e-6 over the seed, for each family. First and second moments of 20,000 draws against quadrature."""
+    family = make(name, options)
+    n = 20_000
+    if is_vector(family):
+        q = family.distribution(raw_like(family, (), (D,)))
+        points, mass = masses_2d(q)
+        truth = torch.cat(
+            [mass @ points, (points.unsqueeze(-1) * points.unsqueeze(-2) * mass[:, None, None]).sum(0).flatten()]
+        )
+        z = q.sample((n,))
+        draws = torch.cat([z, (z.unsqueeze(-1) * z.unsqueeze(-2)).flatten(1)], -1)
+    else:
+        # Near the middle of what the family can say: an average of very rare events is not normal.
+        middle = family.raw_at(torch.full((1,), 0.4).double(), torch.full((1,), 0.3).double())
+        q = family.distribution(middle + 0.2 * raw_like(family, (4,), (1,)))
+        truth = first_two_moments(*masses(q))
+        z = q.sample((n,)).squeeze(-1)
+        draws = torch.stack([z, z.square()], -1).to(torch.float64)
+    assert_mean_is(draws, truth, "moments")
+
+
+@every_family
+@pytest.mark.parametrize("size", [1.0, 50.0, 1e4])
+def test_draws_lie_in_the_support_and_stay_finite_with_their_gradients(
+    name: str, options: dict[str, Any], size: float
+) -> None:
+    family = make(name, options).float()
+    for event in events(family):
+        signs = raw_like(family, (16, B), event).sign().float()
+        raw = (size * signs).requires_grad_()
+        q = family.distribution(raw, event_dim=len(event))
+        x = q.sample()
+        assert bool(torch.isfinite(x).all())
+        assert bool(support_of(q).check(x).all())
+        log_prob = q.log_prob(x)
+        assert bool(torch.isfinite(log_prob).all())
+        if q.has_rsample:
+            log_prob = log_prob + q.log_prob(q.rsample())
+        log_prob.sum().backward()
+        for what, value in [("raw", raw), *family.named_parameters()]:
+            assert value.grad is not None, what
+            assert bool(torch.isfinite(value.grad).all()), what
+
+
+@every_family
+def test_every_raw_number_and_every_parameter_is_read(name: str, options: dict[str, Any]) -> None:
+    family = make(name, options)
+    for event in events(family):
+        raw = raw_like(family, (8,), event).requires_grad_()
+        q = family.distribution(raw, event_dim=len(event))
+        q.log_prob(q.sample()).sum().backward()
+        assert raw.grad is not None
+        reach = raw.grad.abs().sum(0).reshape(family.raw_per_value, -1).sum(-1)
+        assert bool((reach > 0).all()), f"reach of each of {family.raw_per_value} raw numbers: {reach.tolist()}"
+        for parameter, value in family.named_parameters():
+            assert value.grad is not None, parameter
+            assert bool((value.grad != 0).any()), parameter
+        family.zero_grad()
+
+
+@every_family
+def test_discrete_says_whether_log_prob_is_a_mass(name: str, options: dict[str, Any]) -> None:
+    family = make(name, options)
+    q = family.distribution(raw_like(family, (B,), (D,)))
+    assert family.discrete == innermost(support_of(q)).is_discrete
+
+
+@every_family
+def test_raw_at_answers_with_about_the_mean_it_is_given(name: str, options: dict[str, Any]) -> None:
+    family = make(name, options)
+    event = events(family)[-1]
+    for place in (0.15, 0.4, 0.85):
+        mean = torch.full(event, place, dtype=torch.float64)
+        # Bits that are on so often have this spread; other data may have any.
+        raw = family.raw_at(mean, (mean * (1 - mean)).sqrt())
+        assert raw.shape == (family.raw_per_value, *event)
+        q = family.distribution(raw, event_dim=len(event))
+        assert q.batch_shape == ()
+        if type(family).raw_at is Family.raw_at:
+            assert not bool(raw.any()), "a family that knows no better starts at zero"
+        else:
+            torch.testing.assert_close(q.mean, mean, rtol=0, atol=0.1)
+
+
+@every_family
+def test_raw_at_is_finite_where_the_data_never_vary(name: str, options: dict[str, Any]) -> None:
+    family = make(name, options)
+    event = events(family)[-1]
+    for constant in (0.0, 1.0):
+        raw = family.raw_at(torch.full(event, constant).double(), torch.zeros(event).double())
+        q = family.distribution(raw, event_dim=len(event))
+        assert bool(torch.isfinite(q.log_prob(q.sample())))
+
+
+@every_family
+@pytest.mark.parametrize("prefix", [1, 3])
+def test_a_masked_value_reaches_neither_log_prob_nor_gradient(name: str, options: dict[str, Any], prefix: int) -> None:
+    family = make(name, options)
+    event = (D,) if is_vector(family) else (3, 1, 2)
+    raw = raw_like(family, (K, B), event).requires_grad_()
+    q = family.distribution(raw, event_dim=len(event))
+    x = q.sample()[0].to(torch.float64)
+    mask = torch.zeros(B, *event[:prefix], dtype=torch.bool)
+    mask[0] = True
+    mask[1, 0] = True  # row 2 saw nothing
+    if not isinstance(q, Independent):
+        with pytest.raises(NoClosedForm, match="mask"):
+            observed_log_prob(q, x, mask)
+        return
+    seen = mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim)).expand_as(x)
+    each = q.base_dist.log_prob(x)
+    value = observed_log_prob(q, torch.where(seen, x, torch.nan), mask)
+    value.sum().backward()
+    torch.testing.assert_close(value, torch.where(seen, each, 0.0).flatten(2).sum(-1))
+    assert not bool(value[:, 2].any())
+    assert raw.grad is not None
+    assert bool(torch.isfinite(raw.grad).all())
+    hidden = (~seen).unsqueeze(1).expand(B, family.raw_per_value, *event)
+    assert not bool(raw.grad[:, hidden].any()), "a masked value pulls at its raw numbers"
+
+
+@every_family
+def test_without_a_mask_all_is_observed(name: str, options: dict[str, Any]) -> None:
+    family = make(name, options)
+    q = family.distribution(raw_like(family, (K, B), (D,)))
+    x = q.sample()[0]
+    torch.testing.assert_close(observed_log_prob(q, x, None), q.log_prob(x))
+    if isinstance(q, Independent):
+        torch.testing.assert_close(observed_log_prob(q, x, torch.ones_like(x, dtype=torch.bool)), q.log_prob(x))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("normal", {"scale": 0.0}),
+        ("laplace", {"scale": "wide"}),
+        ("categorical", {"n_classes": 1}),
+        ("discretized-logistic", {"levels": 1}),
+        ("flow", {"n_latents": 1}),
+    ],
+)
+def test_a_family_that_cannot_be_is_refused(name: str, options: dict[str, Any]) -> None:
+    with pytest.raises(LatentiaError):
+        build(FAMILIES[name], options, KNOWN)
+
+
+def test_raw_of_positive_undoes_positive() -> None:
+    scale = torch.tensor([2e-3, 0.1, 1.0, 7.0, 1e3], dtype=torch.float64)
+    torch.testing.assert_close(positive(raw_of_positive(scale)), scale)
