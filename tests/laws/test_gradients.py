@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 from torch.testing import assert_close
 
 from helpers.chance import FALSE_ALARM, assert_mean_is
@@ -100,6 +101,23 @@ def test_with_one_draw_every_bound_is_the_elbo(
             oracle.draws(gradient, bound, 1, 1.0, 3)
         return
     assert_agrees(oracle.draws(gradient, bound, 1, 1.0, N), oracle.truth(Elbo(), 1, 1.0))
+
+
+@every_gradient
+@pytest.mark.parametrize("n_draws", [2, 5])
+def test_the_model_sees_as_many_draws_as_were_asked_for(name: str, options: dict[str, Any], n_draws: int) -> None:
+    oracle, gradient, seen = GaussianOracle(1), make(name, options), []
+
+    class Watched(LinearGaussianRows):
+        def likelihood(self, z: Tensor, given: Tensor | None = None) -> Distribution:
+            seen.append(len(z.flatten(1).unique(dim=0)))
+            return super().likelihood(z, given)
+
+    batch = Batch(oracle.x.expand(3, 3), torch.arange(3), 3)
+    phi = {key: value.expand(3, 1) for key, value in oracle.phi.items()}
+    gradient(Elbo(), Watched(oracle.theta, 3), oracle.q(phi), batch, n_draws)
+    assert seen
+    assert set(seen) == {n_draws}, "each draw different, and none left out"
 
 
 @every_gradient

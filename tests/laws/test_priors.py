@@ -1,5 +1,6 @@
 """What holds of every prior."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -89,6 +90,12 @@ def test_rows_shown_before_training_leave_a_usable_prior(name: str, options: dic
     prior = make(name, options)
     prior.start_at(torch.randn(5, *X_SHAPE, dtype=torch.float64))
     assert bool(torch.isfinite(prior.distribution().log_prob(torch.zeros(D, dtype=torch.float64))))
+
+
+def test_the_standard_normal_is_standard() -> None:
+    p = make("standard-normal", {}).distribution()
+    z = torch.randn(K, B, D, dtype=torch.float64)
+    assert_close(p.log_prob(z), -0.5 * (math.log(2 * math.pi) + z.square()).sum(-1))
 
 
 @pytest.mark.parametrize("family", [DiagonalNormal(), FullRankNormal(D), Flow(D)], ids=lambda family: type(family).__name__)
