@@ -5,8 +5,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +71,7 @@ def test_evaluate_prints_json_that_parses_and_uses_the_draws_it_was_asked_for(wo
     numbers = json.loads(done.stdout)
     assert (numbers["draws"], numbers["split"], numbers["rows"]) == (7, "valid", 180)
     assert numbers["elbo"]["value"] <= numbers["log_px"]["value"]
-    assert json.loads((work / "runs" / "digits" / "evaluation.json").read_text()) == numbers
+    assert json.loads((work / "runs" / "digits" / "evaluation-valid.json").read_text()) == numbers
 
 
 def test_encode_writes_the_same_numbers_in_every_format(work: Path) -> None:
@@ -128,6 +130,10 @@ MISTAKES = {
     "binarize": (("fit", "digits", "--binarize", "often"), 1, "data.binarize is 'often'"),
     "offline": (("fit", "omniglot"), 1, "LATENTIA_DATA"),
     "device": (("fit", "digits", "--device", "abacus"), 1, "device 'abacus' cannot be used here"),
+    "climb": (("fit", "digits", "--set", "name=.."), 1, "name is '..'"),
+    "nowhere": (("fit", "digits", "--out", "fit.txt/run"), 1, "fit.txt/run cannot be written"),
+    "huge rate": (("fit", "digits", "--set", "lr=1e30", "--set", "epochs=2"), 1, "try a tenth of it, or clip=10"),
+    "huge seed": (("evaluate", "runs/digits", "--seed", "99999999999999999999"), 2, "--seed"),
     "folder": (("fit", "digits", "--out", "runs"), 1, "runs is not empty; choose another --out"),
     "warm-up": (("fit", "digits", "--set", "epochs=1", "--set", "kl_warm_up=99"), 1, "KL warm-up takes 99 steps"),
     "run": (("evaluate", "runs/nowhere"), 1, "runs/nowhere is no run: it has no recipe.json"),
@@ -176,6 +182,37 @@ def test_an_unwritable_folder_is_refused_before_the_fit_and_a_damaged_run_by_fil
     done = latentia("sample", "damaged", cwd=work)
     assert done.returncode == 1
     assert re.fullmatch(r"latentia: damaged/model.safetensors is damaged \(.*\); .*\n", done.stderr)
+
+
+def test_a_named_set_is_encoded_as_the_run_read_it(work: Path) -> None:
+    recipe = {"name": "dyn", "latents": 2, "evaluation_draws": 1, "data": {"name": "digits"}, "fit": {"epochs": 1}}
+    (work / "dyn.json").write_text(json.dumps(recipe))
+    assert latentia("fit", "dyn.json", "--out", "dyn", cwd=work).returncode == 0
+    assert latentia("encode", "dyn", "digits", "--out", "dyn.npz", cwd=work).returncode == 0
+    import latentia as library
+
+    run = library.load(work / "dyn")
+    want = run.encode(run.dataset().test.values())
+    assert np.load(work / "dyn.npz")["mean"] == pytest.approx(want.numpy(), abs=1e-6)
+
+
+def test_ctrl_c_after_the_fit_keeps_the_run(work: Path) -> None:
+    command = [str(LATENTIA), "fit", "digits", "--set", "epochs=1", "--set", "evaluation_draws=10000000", "--out", "cut"]
+    process = subprocess.Popen(command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("done after"):
+            break
+    for _ in range(600):  # the parts are written before the numbers are begun
+        if (work / "cut" / "model.safetensors").is_file():
+            break
+        time.sleep(0.1)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said == "latentia: interrupted; what was finished before is kept, and what was under way is not\n"
+    assert latentia("sample", "cut", "-n", "2", cwd=work).returncode == 0
 
 
 def test_list_names_every_kind_and_every_family(work: Path) -> None:

@@ -190,7 +190,7 @@ def test_latents_that_ignore_x_are_not_active_and_carry_no_information() -> None
     assert all(v == 0 for v in result.variance_of_mean[1:])
     with torch.no_grad():
         last(q).weight.zero_()
-    assert evaluate_split(model, q, bit_rows().test, draws=2).mutual_information == pytest.approx(0.0, abs=1e-5)
+    assert evaluate_split(model, q, bit_rows().test, draws=2).mutual_information.value == pytest.approx(0.0, abs=1e-5)
 
 
 def test_information_of_a_code_that_tells_every_row_apart_is_the_log_of_the_rows() -> None:
@@ -200,7 +200,7 @@ def test_information_of_a_code_that_tells_every_row_apart_is_the_log_of_the_rows
         last(q).weight.zero_()
         last(q).weight[0, 0] = 1000.0
     result = evaluate_split(model, q, data.test, draws=1)
-    assert result.mutual_information == pytest.approx(math.log(200), abs=1e-3)
+    assert result.mutual_information.value == pytest.approx(math.log(200), abs=1e-3)
 
 
 def test_a_flat_likelihood_over_grey_levels_costs_the_log_of_its_width() -> None:
@@ -219,6 +219,21 @@ def test_a_flat_likelihood_over_grey_levels_costs_the_log_of_its_width() -> None
     assert result.bits_per_dim is not None
     assert result.bits_per_dim.value == pytest.approx(-result.elbo.value / (4 * math.log(2)), rel=1e-12)
     assert result.reconstruction.value == pytest.approx(-4 * math.log(4 * 100.054 * 255), abs=0.01)
+
+
+def test_bits_a_dimension_count_only_what_was_observed() -> None:
+    """An untrained model of even bits pays one bit for each bit it is shown, and its rate for none."""
+    model, q = decoded()
+    with torch.no_grad():
+        for part in (model, q):
+            last(part).weight.zero_()
+            last(part).bias.zero_()
+    mask = torch.zeros(90, N_VALUES, dtype=torch.bool)
+    mask[:, :3] = True
+    data = from_arrays(torch.rand(90, N_VALUES) < 0.5, mask=mask, splits=(0.0, 0.0, 1.0))
+    result = evaluate_split(model, q, data.test, draws=3)
+    assert result.bits_per_dim is not None
+    assert result.bits_per_dim.value == pytest.approx(1.0, abs=1e-3)
 
 
 def test_reals_have_no_bits() -> None:

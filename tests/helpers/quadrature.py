@@ -24,32 +24,44 @@ def support_of(distribution: Distribution) -> constraints.Constraint:
 
 def _placement(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """Where to put the nodes, (batch, event) each. Accuracy rests on it, not truth: a wrong moment changes no integral."""
+    nothing = torch.zeros(distribution.batch_shape + distribution.event_shape, dtype=torch.float64)
     try:
-        return distribution.mean, distribution.stddev
+        mean, spread = distribution.mean, distribution.stddev
     except NotImplementedError:
-        nothing = torch.zeros(distribution.batch_shape + distribution.event_shape, dtype=torch.float64)
         return nothing, nothing + 1
+    stated = mean.isfinite() & spread.isfinite()
+    return torch.where(stated, mean, 0.0), torch.where(stated, spread, 1.0)
 
 
-def nodes(distribution: Distribution, n: int) -> tuple[Tensor, Tensor]:
+def nodes(distribution: Distribution, n: int, reach: float = 16.0) -> tuple[Tensor, Tensor]:
     """Trapezoid rule after a substitution that sends the ends of the support to infinity.
+
+    Args:
+        distribution: whose support and moments say where the nodes go.
+        n: how many.
+        reach: how far they go on the real line, as the inverse hyperbolic sine of standard deviations.
 
     Returns:
         points and weights, (n, *batch, *event) each, for every value of the event by itself.
     """
-    constraint = innermost(support_of(distribution))
-    low, _, high = constraint.check(torch.tensor([-1.5, 0.5, 1.5])).tolist()
+    low, _, high = innermost(support_of(distribution)).check(torch.tensor([-1.5, 0.5, 1.5])).tolist()
     mean, spread = _placement(distribution)
-    ones = (1,) * mean.ndim
+
+    def line(end: float) -> Tensor:
+        return torch.linspace(-end, end, n, dtype=torch.float64).reshape(-1, *(1,) * mean.ndim).expand(n, *mean.shape)
+
     if low:  # the real line
-        t = torch.linspace(-9, 9, n, dtype=torch.float64).reshape(-1, *ones)
+        t = line(reach)
         points, slope = mean + spread * torch.sinh(t), spread * torch.cosh(t)
-    elif high:  # the positive half
-        t = torch.linspace(-12, 12, n, dtype=torch.float64).reshape(-1, *ones)
-        points = spread * torch.exp(t)
-        slope = points
+    elif high:  # the positive half, the same on the scale of logarithms
+        t = line(reach)
+        sound = mean > 0
+        center, width = torch.where(sound, mean, 1.0).log(), torch.where(sound, spread / mean, 1.0).clamp(max=1.0)
+        logs = center + width * torch.sinh(t)
+        points = torch.exp(logs.clamp(-200, 200))
+        slope = torch.where(logs.abs() < 200, points * width * torch.cosh(t), 0.0)
     else:  # the unit interval
-        t = torch.linspace(-35, 35, n, dtype=torch.float64).reshape(-1, *ones).expand(n, *mean.shape)
+        t = line(35.0)
         points = torch.sigmoid(t)
         slope = points * torch.sigmoid(-t)
     return points, slope * (t[1] - t[0])
@@ -80,7 +92,7 @@ def _enumerated(distribution: Distribution) -> Tensor:
 def masses_2d(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """A distribution over the plane, one row (batch ()), as points (n, 2) and their masses (n,)."""
     with torch.no_grad():
-        points, weights = nodes(distribution, NODES_2D)
+        points, weights = nodes(distribution, NODES_2D, reach=9.0)
         pairs = torch.cartesian_prod(points[:, 0], points[:, 1])
         areas = torch.cartesian_prod(weights[:, 0], weights[:, 1]).prod(-1)
         return pairs, distribution.log_prob(pairs).exp() * areas

@@ -73,7 +73,8 @@ def evaluation(latents: int, dead: int = 1) -> Evaluation:
         bits_per_dim=Figure(0.7, 0.02),
         kl_per_dimension=tuple([2.0 + d for d in range(alive)] + [0.001] * dead),
         variance_of_mean=tuple([0.8] * alive + [0.001] * dead),
-        mutual_information=1.2,
+        mutual_information=Figure(1.2, 0.1),
+        k_hat_rows=6,
         k_hat=0.4,
         k_hat_bad=0.1,
     )

@@ -102,7 +102,7 @@ def test_parts_made_by_hand_are_fitted_saved_and_loaded(tmp_path: Path) -> None:
     assert torch.equal(again.encode(x[:5]), run.encode(x[:5]))
     with pytest.raises(DataError, match=r"fitted on 'array', which is no named data set; pass the rows"):
         again.evaluate(draws=4)
-    assert again.evaluate(draws=4, data=x).rows == 12
+    assert again.evaluate(draws=4, data=x).rows == 120, "every row of an array is used"
 
 
 def test_exact_inference_saves_and_loads_too(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_part_in_no_registry_fits_but_is_refused_when_saved(tmp_path: Path) ->
     assert run.sample(2).shape == (2, 5)
     with pytest.raises(RecipeError, match=r"Own is in no registry"):
         run.save(tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "run" / "recipe.json").exists()
 
 
 @pytest.fixture
@@ -167,6 +167,8 @@ def test_weights_of_another_recipe_are_refused_with_the_first_odd_name(saved: Pa
         ("recipe.json", '{"format": 99}', "format 99, this Latentia reads up to 1; upgrade Latentia"),
         ("recipe.json", "{}", "has no x_shape, so it is a recipe and not a run's"),
         ("environment.json", "[]", "environment.json holds a list"),
+        ("environment.json", '{"training": [1]}', "environment.json is not what Latentia wrote"),
+        ("evaluation.json", '{"elbo": null}', "evaluation.json is not what Latentia wrote"),
         ("evaluation.json", '{"elbo": 1}', "evaluation.json is not what Latentia wrote"),
         ("metrics.csv", "epoch,step\n1,x\n", "metrics.csv is damaged"),
     ],
@@ -202,6 +204,16 @@ def test_wrong_rows_are_refused_by_encode(saved: Path) -> None:
         run.sample(0)
 
 
+def test_missing_cells_are_encoded_as_they_were_learned(saved: Path) -> None:
+    run = load(saved)
+    x = torch.rand(4, 1, 8, 8)
+    mask = torch.rand(4, 1, 8, 8) < 0.5
+    holes = x.masked_fill(~mask, torch.nan)
+    assert torch.equal(run.encode(holes, mask=mask), run.encode(x, mask=mask))
+    assert not torch.equal(run.encode(x, mask=mask), run.encode(x))
+    assert run.reconstruct(holes, mask=mask).isfinite().all()
+
+
 def test_encode_is_the_posterior_mean_keeps_no_graph_and_draws_nothing(saved: Path) -> None:
     run = load(saved)
     x = torch.rand(4, 1, 8, 8)
@@ -209,6 +221,28 @@ def test_encode_is_the_posterior_mean_keeps_no_graph_and_draws_nothing(saved: Pa
     assert torch.equal(first, second)
     assert not first.requires_grad
     assert not run.model.training
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"bound": "iwae"}, "names belong into recipes"),
+        ({"gradient": latentia.Iwae}, "names belong into recipes"),
+        ({"draws": 1.5}, "draws is 1.5"),
+        ({"name": "../x"}, "name is '../x'"),
+        ({"seed": 2**70}, "seed is"),
+        ({"adam_betas": (2.0, 3.0)}, "adam_betas is 2.0: input should be less than 1"),
+        ({"device": "meta"}, "device 'meta' cannot be used here"),
+    ],
+)
+def test_a_wrong_argument_of_fit_is_refused_before_training(wrong: dict, message: str) -> None:
+    model = Decoded(StandardNormal(2), mlp(2, [4], 5), Bernoulli())
+    q = Amortized(mlp(5, [4], 2, per_value=2), DiagonalNormal())
+    with pytest.raises(LatentiaError) as error:
+        fit(model, q, torch.rand(40, 5) < 0.5, epochs=1, progress=False, **wrong)
+    assert message in str(error.value)
+    with pytest.raises(LatentiaError, match=r"the model is a Amortized, wanted a GenerativeModel"):
+        fit(q, model, torch.rand(40, 5) < 0.5)  # pyright: ignore[reportArgumentType]
 
 
 def test_an_unknown_option_of_fit_is_refused_with_the_nearest() -> None:

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from latentia.bounds import Iwae
 from latentia.core.errors import DataError, LatentiaError, NonFinite, ShapeError, SupportError
 from latentia.data import Dataset, from_arrays
 from latentia.evaluation import quick_look
@@ -232,6 +233,47 @@ def test_without_validation_rows_the_training_bound_decides() -> None:
     history = train(small_learner(), data, epochs=3)
     assert math.isnan(history.rows[0]["valid_bound"])
     assert history.best_epoch == max(range(3), key=lambda i: history.rows[i]["train_bound"]) + 1
+
+
+def test_a_discrete_posterior_under_a_continuous_prior_is_refused() -> None:
+    model = Decoded(StandardNormal(2), mlp(2, [8], N_VALUES), Bernoulli())
+    with pytest.raises(SupportError, match="the posterior gives a mass and the prior a density"):
+        train(Joint(model, Amortized(mlp(N_VALUES, [8], 2), Bernoulli())), bits(), epochs=1)
+
+
+def test_conditions_that_nobody_reads_are_refused() -> None:
+    x = bits(40).train.stored.bool()
+    with pytest.raises(DataError, match="come with `given`, which no part here conditions on"):
+        train(small_learner(), from_arrays(x, given=torch.zeros(len(x), 2)), epochs=1)
+
+
+def test_missing_cells_do_not_move_the_start() -> None:
+    x = 5 + torch.randn(400, N_VALUES)
+    mask = torch.rand(400, N_VALUES) < 0.7
+    data = from_arrays(x.masked_fill(~mask, math.nan), mask=mask)
+    learner = small_learner(family=Normal("learned"), lr=LearningRate(1e-12))
+    train(learner, data, epochs=1)
+    assert isinstance(learner.posterior, Amortized)
+    assert float(learner.posterior.center) == pytest.approx(5, abs=0.2)
+    assert isinstance(learner.model, Decoded)
+    assert learner.model.network.output_bias.mean().item() == pytest.approx(5, abs=0.2)
+
+
+def test_epochs_are_compared_by_the_bound_that_is_raised() -> None:
+    """Twenty weighted draws lie above the ELBO of the same weights by more than noise: see the means below."""
+    learner = small_learner(bound=Iwae(), draws=20)
+    data = bits(400)
+    row = train(learner, data, epochs=2).rows[-1]
+    assert row["valid_bound"] > row["valid_reconstruction"] - row["valid_rate"] + 0.001
+    assert row["valid_bound"] == pytest.approx(row["train_bound"], abs=1.0)
+
+
+def test_a_training_without_one_finite_bound_is_not_called_done() -> None:
+    x = torch.full((20, N_VALUES), 1e30)
+    learner = small_learner(family=Normal(1.0))
+    learner.model.fresh = learner.posterior.fresh = False
+    with pytest.raises(Stopped, match=r"no epoch ended with a finite bound \(2 steps were skipped\)"):
+        train(learner, from_arrays(x), epochs=2, on_nonfinite="skip")
 
 
 def test_half_precision_stays_inside_the_networks() -> None:

@@ -17,10 +17,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+INTERRUPTED = "interrupted; what was finished before is kept, and what was under way is not"
+
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `latentia fit` wrote.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Where to write; by default into the run's folder.")]
 Count = Annotated[int, typer.Option("-n", min=1, help="How many.")]
-Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the draws.")]
 
 
 @app.command()
@@ -122,21 +124,24 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and exit status 1 (what was asked) or 2 (how)."""
+    # Threads that wait by spinning slow a shared machine down tenfold; this is read when torch is imported, later.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     sys.exit(_run(arguments))
 
 
 def _run(arguments: list[str] | None) -> int:
     try:
         result: Any = app(arguments, standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        # typer turns Ctrl-C into this status by itself.
+        return _fail(INTERRUPTED, 130) if result == 130 else result if isinstance(result, int) else 0
     except TyperException as error:
         context = getattr(error, "ctx", None)
-        command = context.command_path if context else "latentia"
+        command = context.command_path.replace("python -m ", "") if context else "latentia"
         return _fail(f"{_sentence(error.format_message())}; see {command} --help", error.exit_code)
     except typer.Exit as done:
         return done.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted; nothing was written", 130)
+        return _fail(INTERRUPTED, 130)
     except BrokenPipeError:
         # Whoever read our output has gone; give the interpreter something else to flush into.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -152,7 +157,7 @@ def _explain(error: Exception) -> tuple[str, int]:
         return str(error), 1
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror or error}", 1
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error):
         return "out of memory; use a smaller batch_size, fewer draws or a smaller --memory", 1
     if os.environ.get("LATENTIA_DEBUG"):
         raise error

@@ -42,11 +42,14 @@ def fit_command(what: str, overrides: list[str], out: Path | None) -> None:
     history = run.history
     kept = "last weights kept" if history.best_epoch is None else f"epoch {history.best_epoch} kept"
     how = {"done": "done", "early": "stopped early", "interrupted": "interrupted"}[history.ended]
+    if history.skipped_steps:
+        console.print(f"{len(history.skipped_steps)} steps were not finite and not taken", highlight=False, soft_wrap=True)
     after = f"{how} after {len(history.rows)} epochs in {history.seconds:.1f} s, {kept}"
     console.print(after, highlight=False, soft_wrap=True)
+    run.save(folder)
     if len(run.dataset().test):
         console.print(run.evaluate(draws=recipe.evaluation_draws).table())
-    run.save(folder)
+        run.save_findings(folder)
     console.print(f"run     {folder}\nreport  {folder / REPORT}", highlight=False, soft_wrap=True)
 
 
@@ -74,8 +77,8 @@ def reconstruct_command(folder: Path, n: int, out: Path | None, split: str) -> N
     """Encode and decode the first rows of a split."""
     run = load(folder)
     target = out or folder / "reconstructions.npz"
-    x = run.dataset().split(split).head(n).values()
-    back = run.reconstruct(x)
+    rows = run.dataset().split(split).head(n)
+    x, back = rows.filled(), run.reconstruct(rows)
     write_npz(target, x=x.numpy(), reconstruction=back.numpy())
     _say_written(target, save_pairs(target.with_suffix(".png"), x, back))
 
@@ -84,7 +87,8 @@ def encode_command(folder: Path, data: str, out: Path, split: str) -> None:
     """Write posterior means and standard deviations of every row."""
     write = table_writer(out)
     run = load(folder)
-    rows = read_rows(data, split)
+    section = run.known_recipe().data
+    rows = read_rows(data, split, section.binarize if section.name == data else None)
     mean, sd = run.encode_with_sd(rows.x)
     write(mean.flatten(1).numpy(), sd.flatten(1).numpy(), rows.labels)
     _say_written(out)

@@ -12,6 +12,7 @@ from latentia.core.errors import RecipeError, nearest
 from latentia.data import DATASETS
 from latentia.families import FAMILIES
 from latentia.gradients import GRADIENTS
+from latentia.learners import LEARNERS
 from latentia.models import MODELS
 from latentia.networks import ACTIVATIONS, NETWORKS
 from latentia.posteriors import POSTERIORS
@@ -45,6 +46,7 @@ def _kinds() -> dict[str, dict[str, str]]:
         "networks": {name: f"{_first_line(pair.encoder)} / {_first_line(pair.decoder)}" for name, pair in NETWORKS.items()},
         "activations": dict.fromkeys(ACTIVATIONS, ""),
         "posteriors": _first_lines(POSTERIORS),
+        "learners": _first_lines(LEARNERS),
         "bounds": _first_lines(BOUNDS),
         "gradients": _first_lines(GRADIENTS),
     }

@@ -7,10 +7,9 @@ from typing import NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
-from torch import Tensor
 
 from latentia.core.errors import DataError, nearest
-from latentia.data import DATASETS, load_data
+from latentia.data import DATASETS, Binarize, Split, load_data
 
 Write = Callable[[np.ndarray, np.ndarray, np.ndarray | None], None]
 
@@ -18,19 +17,24 @@ Write = Callable[[np.ndarray, np.ndarray, np.ndarray | None], None]
 class Rows(NamedTuple):
     """Rows to encode, and their labels if there are any."""
 
-    x: Tensor | np.ndarray
+    x: Split | np.ndarray
     labels: np.ndarray | None
 
 
-def read_rows(data: str, split: str) -> Rows:
+def read_rows(data: str, split: str, binarize: Binarize | None = None) -> Rows:
     """Rows of a named data set's split, or of an .npy or .npz file (array "x", or the only one; labels in "label").
+
+    Args:
+        data: the name or the file.
+        split: which rows of a named data set.
+        binarize: how those were read when the model was fitted; None for what is usual with them.
 
     Raises:
         DataError: no such data set or file, or no rows in it.
     """
     if data in DATASETS:
-        part = load_data(data, binarize="none").split(split)
-        return Rows(part.values(), None if part.labels is None else part.labels.numpy())
+        part = load_data(data, binarize=binarize).split(split)
+        return Rows(part, None if part.labels is None else part.labels.numpy())
     path = Path(data)
     if path.suffix not in (".npy", ".npz"):
         raise DataError(f"there is no data set {data!r}; {nearest(data, list(DATASETS))}; or give an .npy or .npz file.")

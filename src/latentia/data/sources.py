@@ -72,6 +72,7 @@ def download(url: str, path: Path, sha256: str) -> None:
     """
     import pooch
 
+    pooch.get_logger().setLevel("CRITICAL")  # what went wrong is said once, by us
     store = pooch.create(
         path=path.parent,
         base_url="",

@@ -7,6 +7,7 @@ import torch
 from torch import Size, Tensor
 
 from latentia.core import Batch
+from latentia.core.checks import expand_mask
 from latentia.core.errors import DataError
 
 
@@ -83,6 +84,22 @@ class Split:
     def values(self) -> Tensor:
         """(N, *x_shape) float: the rows before any bit is drawn."""
         return self.stored.to(torch.float32) * self.scale
+
+    def values_a_row(self) -> float:
+        """Values observed in a row, on average; the size of ``x_shape`` where none is missing."""
+        if self.mask is None:
+            return float(self.x_shape.numel())
+        inner = self.x_shape.numel() / self.mask[0].numel()
+        return float(self.mask.double().mean()) * self.mask[0].numel() * inner
+
+    def filled(self) -> Tensor:
+        """(N, *x_shape) float: the rows with each missing value at the mean of what was observed in its place."""
+        x = self.values()
+        if self.mask is None:
+            return x
+        seen = expand_mask(self.mask, x).expand_as(x)
+        mean = (x * seen).sum(0) / seen.sum(0).clamp_min(1)
+        return torch.where(seen, x, mean)
 
     def frozen_bits(self, seed: int) -> "Split":
         """Every value drawn as a bit once, by a seed of its own, so that a figure can be repeated."""

@@ -102,7 +102,7 @@ class DiscretizedLogistic(Distribution):
         return DiscretizedLogistic(self.loc.expand(shape), self.scale.expand(shape), self.levels, validate_args=False)
 
 
-def grid_nats_to_bits(nats: float, n_values: int) -> float:
+def grid_nats_to_bits(nats: float, n_values: float) -> float:
     """Bits a dimension of a negative log mass in nats over ``n_values`` values.
 
     >>> round(grid_nats_to_bits(784 * math.log(256), 784), 6)

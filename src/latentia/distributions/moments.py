@@ -2,17 +2,21 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Categorical, Distribution, Independent
 
 DRAWS_FOR_A_MEAN = 256
 
 
 def has_mean(distribution: Distribution) -> bool:
     """Whether the distribution states its mean; a flow does not."""
+    inner = distribution.base_dist if isinstance(distribution, Independent) else distribution
+    if isinstance(inner, Categorical):
+        return False
     try:
-        return bool(torch.isfinite(distribution.mean).all())
+        _ = distribution.mean
     except NotImplementedError:
         return False
+    return True
 
 
 def point(distribution: Distribution) -> Tensor:

@@ -42,7 +42,7 @@ def _value_in_support(base: Distribution, x: Tensor) -> Tensor:
     support = base.support
     assert support is not None
     for candidate in (0.0, 0.5, 1.0):
-        value = torch.full((), candidate, dtype=x.dtype, device=x.device)
+        value = torch.full((), candidate, dtype=x.dtype)  # asked on the CPU, where looking costs no sync
         if bool(support.check(value).all()):
-            return value
+            return value.to(x.device)
     raise NoClosedForm(f"no stand-in for a missing value is known for {type(base).__name__}; impute the cells first.")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError
+from latentia.core.random import seeded
 from latentia.data import Split
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
@@ -43,12 +44,10 @@ class RowTotals(NamedTuple):
 def quiet(model: GenerativeModel, posterior: Posterior, seed: int) -> Iterator[None]:
     """No gradient, evaluation mode, and a seeded random state that gives way to the caller's afterwards."""
     was_training = [(m, m.training) for part in (model, posterior) for m in part.modules()]
-    devices = list({p.device for p in model.parameters() if p.device.type == "cuda"})
     model.eval()
     posterior.eval()
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=devices):
-            torch.manual_seed(seed)
+        with torch.no_grad(), seeded(seed):
             yield
     finally:
         for module, training in was_training:
@@ -113,5 +112,6 @@ def _batch_totals(
         rate = drawn.log_q - drawn.log_prior
         sums += torch.stack([w.sum(0), drawn.log_likelihood.double().sum(0), rate.double().sum(0)])
         log_sum = torch.logaddexp(log_sum, w.logsumexp(0))
-        kept.append(w[:, :keep].T)
+        # A copy, since a view would hold all of this chunk's weights.
+        kept.append(w[:, :keep].T.clone())
     return (sums, log_sum), torch.cat(kept, dim=1)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latentia.bounds import Bound, Elbo
 from latentia.data import Split
 from latentia.distributions import closed_kl, grid_nats_to_bits, has_closed_kl
 from latentia.evaluation.draws import DEFAULT_MEMORY, quiet, row_totals
@@ -14,6 +15,7 @@ from latentia.evaluation.latents import latents, mean_and_error, mutual_informat
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
+from latentia.weights import terms
 
 FEWEST_DRAWS_FOR_K_HAT = 100
 ROWS_FOR_K_HAT = 200
@@ -44,13 +46,15 @@ def evaluate_split(
         LatentiaError: draws or memory below 1.
     """
     rows = split.frozen_bits(BITS_SEED) if split.draw_bits else split
+    # Any order does for sums over rows; in a random one the first rows may speak for all in k-hat.
+    rows = rows.take(torch.randperm(len(rows), generator=torch.Generator().manual_seed(0)).to(rows.stored.device))
     with quiet(model, posterior, seed):
         totals = row_totals(model, posterior, rows, draws, memory, keep=ROWS_FOR_K_HAT)
         seen = latents(model, posterior, rows)
-        information = mutual_information(model, posterior, rows)
+        information = _figure(mutual_information(model, posterior, rows))
         discrete = _is_mass(model, rows)
     elbo, shapes = _figure(totals.elbo), _k_hats(totals.kept)
-    n_values = rows.x_shape.numel()
+    n_values = rows.values_a_row()
     bits = Figure(grid_nats_to_bits(-elbo.value, n_values), grid_nats_to_bits(elbo.error, n_values)) if discrete else None
     return Evaluation(
         split=name,
@@ -64,33 +68,45 @@ def evaluate_split(
         kl_per_dimension=None if seen.kl_per_dimension is None else tuple(seen.kl_per_dimension.tolist()),
         variance_of_mean=tuple(seen.variance_of_mean.tolist()),
         mutual_information=information,
+        k_hat_rows=0 if shapes is None else len(shapes),
         k_hat=None if shapes is None else float(np.median(shapes)),
         k_hat_bad=None if shapes is None else float((shapes > 0.7).mean()),
     )
 
 
 def quick_look(
-    model: GenerativeModel, posterior: Posterior, split: Split, batch_size: int = 500, seed: int = 0
+    model: GenerativeModel,
+    posterior: Posterior,
+    split: Split,
+    bound: Bound | None = None,
+    draws: int = 1,
+    batch_size: int = 500,
+    seed: int = 0,
 ) -> dict[str, float]:
-    """Bound, rate, reconstruction (nats a row) and active units from one draw a row; the same noise at every call."""
+    """Bound, rate, reconstruction (nats a row) and active units from a few draws a row; the same noise at every call.
+
+    The bound is the one that training raises, with as many draws; the ELBO takes its KL in closed form where there is one.
+    """
     totals: list[Tensor] = []
     means, noise = [], []
     with quiet(model, posterior, seed):
         for batch in split.batches(batch_size):
             q = posterior.infer(model, batch)
             prior = model.prior(batch.given)
-            z = q.sample((1,))
-            reconstruction = model.log_likelihood(z, batch).mean(0)
-            rate = closed_kl(q, prior) if has_closed_kl(q, prior) else (q.log_prob(z) - prior.log_prob(z)).mean(0)
-            totals.append(torch.stack([reconstruction.double().sum(), rate.double().sum()]))
+            parts = terms(model, q, batch, q.sample((draws,)))
+            reconstruction = parts.log_likelihood.double().mean(0)
+            rate = (closed_kl(q, prior) if has_closed_kl(q, prior) else parts.rate()).double()
+            value = reconstruction - rate if bound is None or isinstance(bound, Elbo) else bound(parts.weights())
+            totals.append(torch.stack([t.sum().double() for t in (value, rate, reconstruction)]))
             mean, error = mean_and_error(q)
             means.append(mean.flatten(1))
             noise.append(error.flatten(1))
         variance = torch.cat(means).var(0, correction=0) - torch.cat(noise).mean(0)
         # One sync for all of it.
-        summed = torch.cat([torch.stack(totals).sum(0), (variance > ACTIVE_VARIANCE).double().sum().reshape(1)]).tolist()
-    reconstruction, rate = summed[0] / len(split), summed[1] / len(split)
-    return {"bound": reconstruction - rate, "rate": rate, "reconstruction": reconstruction, "active_units": summed[2]}
+        active = (variance > ACTIVE_VARIANCE).double().sum().reshape(1)
+        *sums, active_units = torch.cat([torch.stack(totals).sum(0), active]).tolist()
+    value, rate, reconstruction = (total / len(split) for total in sums)
+    return {"bound": value, "rate": rate, "reconstruction": reconstruction, "active_units": active_units}
 
 
 def _figure(rows: Tensor) -> Figure:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
+LATENTS_SHOWN = 5
 ACTIVE_VARIANCE = 0.01
 """A latent is active if the variance of its posterior mean over rows is above this (Burda et al. 2016)."""
 
@@ -37,7 +38,8 @@ class Evaluation:
         bits_per_dim: -ELBO in bits a value, for likelihoods that are masses; else None.
         kl_per_dimension: nats a latent, where posterior and prior factorize; else None.
         variance_of_mean: variance over rows of each latent's posterior mean.
-        mutual_information: estimate of I(x; z) under q, nats; it cannot exceed the log of the rows it was made from.
+        mutual_information: estimate of I(x; z) under q, from at most 1,000 rows; it cannot exceed the log of their number.
+        k_hat_rows: rows whose importance weights were looked at.
         k_hat: median Pareto shape of the importance weights over rows; None below 100 draws.
         k_hat_bad: share of rows whose shape is above 0.7, where log_px is not to be trusted.
     """
@@ -52,7 +54,8 @@ class Evaluation:
     bits_per_dim: Figure | None
     kl_per_dimension: tuple[float, ...] | None
     variance_of_mean: tuple[float, ...]
-    mutual_information: float
+    mutual_information: Figure
+    k_hat_rows: int
     k_hat: float | None
     k_hat_bad: float | None
 
@@ -70,11 +73,11 @@ class Evaluation:
     def from_dict(values: dict[str, Any]) -> "Evaluation":
         """The inverse of ``to_dict``."""
         inner = {k: v for k, v in values.items() if k != "active_units"}
-        for name in ("elbo", "reconstruction", "rate", "log_px", "bits_per_dim"):
-            if inner[name] is not None:
+        for name in ("elbo", "reconstruction", "rate", "log_px", "bits_per_dim", "mutual_information"):
+            if name != "bits_per_dim" or inner[name] is not None:
                 inner[name] = Figure(*(math.nan if inner[name][k] is None else inner[name][k] for k in ("value", "error")))
         for name in ("kl_per_dimension", "variance_of_mean"):
-            if inner[name] is not None:
+            if name == "variance_of_mean" or inner[name] is not None:
                 inner[name] = tuple(math.nan if v is None else v for v in inner[name])
         return Evaluation(**inner)
 
@@ -91,9 +94,15 @@ class Evaluation:
             out.append(("bits a dimension", f"{bits.value:.4f} ± {bits.error:.4f}", "-ELBO, lower is better"))
         latents = len(self.variance_of_mean)
         out.append(("active units", f"{self.active_units} of {latents}", f"variance of the mean > {ACTIVE_VARIANCE}"))
-        out.append(("mutual information", f"{self.mutual_information:.2f} nats", "I(x; z) under q, estimated"))
+        if self.kl_per_dimension is not None:
+            largest = sorted(self.kl_per_dimension, reverse=True)
+            shown = " ".join(f"{kl:.2f}" for kl in largest[:LATENTS_SHOWN])
+            more = ", the first of all" if len(largest) > LATENTS_SHOWN else ""
+            out.append(("KL a latent", f"{shown} nats", f"from the largest down{more}"))
+        out.append(("mutual information", f"{self.mutual_information} nats", "I(x; z) under q, estimated"))
         if self.k_hat is not None and self.k_hat_bad is not None:
-            out.append(("Pareto k̂", f"{self.k_hat:.2f}", f"median; above 0.7 in {self.k_hat_bad:.0%} of rows"))
+            bad = f"median; above 0.7 in {self.k_hat_bad:.0%} of {self.k_hat_rows} rows"
+            out.append(("Pareto k̂", f"{self.k_hat:.2f}", bad))
         return out
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from latentia.bounds import Bound
 from latentia.core import Batch
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
@@ -16,11 +17,15 @@ class Learner(ABC):
     Attributes:
         model: p.
         posterior: q.
+        bound: what is raised, and by which epochs are compared.
+        draws: K, draws a row.
         steps: steps taken.
     """
 
     model: GenerativeModel
     posterior: Posterior
+    bound: Bound
+    draws: int
     steps: int
 
     @abstractmethod

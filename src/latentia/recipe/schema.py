@@ -26,6 +26,9 @@ Component = dict[str, Any]
 """{"name": a registry's key, option: value, ...}; an option may itself be a component."""
 
 
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, protected_namespaces=())
 
@@ -48,13 +51,13 @@ class FitSection(_Section):
     lr_warm_up: NonNegativeInt = 0
     beta: NonNegativeFloat = 1.0
     kl_warm_up: NonNegativeInt = 0
-    adam_betas: tuple[float, float] = (0.9, 0.999)
+    adam_betas: tuple[Decay, Decay] = (0.9, 0.999)
     adam_eps: PositiveFloat = 1e-8
     clip: PositiveFloat | None = None
     patience: PositiveInt | None = None
     on_nonfinite: OnNonFinite = "stop"
     precision: Literal["fp32", "bf16"] = "fp32"
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: str = "auto"
 
 
@@ -78,7 +81,7 @@ class Recipe(_Section):
     """
 
     format: int = FORMAT
-    name: Annotated[str, Field(pattern=r"^[\w.+-]{1,100}$")] = "run"
+    name: Annotated[str, Field(pattern=r"^\w[\w.+-]{0,99}$")] = "run"
     about: str = ""
     data: DataSection = DataSection()
     x_shape: tuple[int, ...] | None = None
@@ -126,7 +129,7 @@ def parse_recipe(values: dict[str, Any], source: str) -> Recipe:
         RecipeError: another format, an unknown key (with the nearest known one), a wrong value.
     """
     found = values.get("format", FORMAT)
-    if not isinstance(found, int) or found > FORMAT:
+    if isinstance(found, bool) or not isinstance(found, int) or found > FORMAT:
         raise RecipeError(f"{source} has format {found!r}, this Latentia reads up to {FORMAT}; upgrade Latentia.")
     if found < 1:
         raise RecipeError(f'{source} has format {found}, the oldest there is is 1; set "format": 1 and check its keys.')
@@ -156,7 +159,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}; check the path.") from None
     except (ValueError, RecursionError) as error:
-        raise RecipeError(f"{path} is not JSON ({str(error).splitlines()[0]}); a recipe is one JSON object.") from None
+        raise RecipeError(f"{path} is not JSON ({str(error).splitlines()[0]}); wanted one JSON object.") from None
     if not isinstance(values, dict):
         raise RecipeError(f"{path} holds a {type(values).__name__}, wanted a JSON object with keys such as 'data'.")
     return values

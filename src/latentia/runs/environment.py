@@ -14,7 +14,7 @@ def environment(seed: int, device: str) -> dict[str, str]:
     """Names to plain text, for ``environment.json`` and the report."""
     out = {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
     out |= {
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "device": device,
         "threads": str(torch.get_num_threads()),
         "seed": str(seed),

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import ValidationError
 from rich.console import Console
 
 from latentia.bounds import Bound, Elbo
 from latentia.core.errors import LatentiaError, RecipeError, nearest
+from latentia.core.random import seeded
 from latentia.data import Dataset, as_dataset, load_data
 from latentia.gradients import Auto, Gradient
 from latentia.learners import Joint, KLWeight, LearningRate
@@ -76,7 +76,14 @@ def fit(
         LatentiaError: an unknown option, or whatever ``latentia.training.train`` refuses.
         StoppedRun: something was not finite.
     """
+    for what, part, kind in (("model", model, GenerativeModel), ("posterior", posterior, Posterior)):
+        if not isinstance(part, kind):
+            raise LatentiaError(f"the {what} is a {type(part).__name__}, wanted a {kind.__name__}; see latentia.{what}s.")
+    for what, part in (("bound", bound), ("gradient", gradient)):
+        if part is not None and (isinstance(part, type) or not callable(part)):
+            raise LatentiaError(f"{what} is {part!r}, wanted an object such as latentia.Iwae(); names belong into recipes.")
     section = _section(options)
+    parse_recipe({"name": name, "draws": draws}, "fit")
     rows = as_dataset(data)
     chosen_bound, chosen_gradient = bound or Elbo(), gradient or Auto()
     recipe = _recipe_of(name, model, posterior, rows, chosen_bound, chosen_gradient, draws, section)
@@ -104,8 +111,9 @@ def fit_recipe(
     """
     wanted = read(recipe, overrides)
     rows = as_dataset(data) if data is not None else load_data(wanted.data.name, binarize=wanted.data.binarize)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(wanted.fit.seed)
+    if wanted.x_shape is not None and wanted.x_shape != tuple(rows.x_shape):
+        raise RecipeError(f"the recipe says x_shape {wanted.x_shape}, the data's is {tuple(rows.x_shape)}; leave it out.")
+    with seeded(wanted.fit.seed):
         model, posterior = build(wanted, tuple(rows.x_shape), rows.levels)
     bound, gradient = build_bound(wanted), build_gradient(wanted)
     full = _recipe_of(wanted.name, model, posterior, rows, bound, gradient, wanted.draws, wanted.fit)
@@ -117,7 +125,7 @@ def fit_recipe(
 def read(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe from any of the ways to name one, with overrides put in."""
     if isinstance(recipe, Recipe):
-        values, source = recipe.model_dump(mode="json"), f"recipe {recipe.name!r}"
+        values, source = recipe.model_dump(), f"recipe {recipe.name!r}"
     elif isinstance(recipe, Mapping):
         values, source = dict(recipe), "the recipe"
     else:

@@ -33,15 +33,22 @@ class Parts(NamedTuple):
 
 
 def check_free(folder: Path) -> None:
-    """Refuse a folder that could not become a new run's.
+    """Make a new run's folder, or refuse one that could not become it.
 
     Raises:
-        RunError: it holds something, or is no folder.
+        RunError: it holds something, is no folder, or cannot be written.
     """
     if folder.is_dir() and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty; choose another --out, or remove it first.")
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file; choose another --out.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written ({_reason(error)}); choose another --out.") from None
 
 
 def free_folder(parent: Path, name: str) -> Path:
@@ -68,11 +75,8 @@ def write_folder(folder: Path, parts: Parts) -> None:
         "notes": parts.notes,
     }
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         _write_text(folder / RECIPE, parts.recipe.to_json())
         _write_text(folder / ENVIRONMENT, _json({"environment": parts.environment, "training": training}))
-        if parts.evaluation is not None:
-            _write_text(folder / EVALUATION, _json(parts.evaluation.to_dict()))
         beside = folder / f".{METRICS}.part"
         parts.history.write_csv(beside)
         beside.replace(folder / METRICS)
@@ -99,27 +103,31 @@ def read_folder(folder: Path) -> Parts:
         model, posterior = build(recipe, recipe.x_shape)
     _fill(folder / WEIGHTS, model, posterior)
     about = _optional(folder / ENVIRONMENT)
-    history = _history(folder / METRICS, about.get("training", {}))
+    training = about.get("training", {})
+    if not isinstance(training, dict) or not isinstance(about.get("environment", {}), dict):
+        raise RunError(f"{folder / ENVIRONMENT} is not what Latentia wrote; delete it to load the run without it.")
+    history = _history(folder / METRICS, training)
     numbers = _optional(folder / EVALUATION)
     try:
         evaluation = Evaluation.from_dict(numbers) if numbers else None
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise RunError(f"{folder / EVALUATION} is not what Latentia wrote; delete it and run `latentia evaluate`.") from None
     environment = {str(k): str(v) for k, v in about.get("environment", {}).items()}
-    notes = [str(n) for n in about.get("training", {}).get("notes", [])]
+    notes = [str(n) for n in _list(training, "notes")]
     return Parts(recipe, model, posterior, history, environment, evaluation, notes)
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
-    """Put a newer account in place of the folder's.
+    """Put a newer account in place of the folder's; that of another split than test stands beside it.
 
     Raises:
         RunError: it cannot be written.
     """
+    path = folder / (EVALUATION if evaluation.split == "test" else f"evaluation-{evaluation.split}.json")
     try:
-        _write_text(folder / EVALUATION, _json(evaluation.to_dict()))
+        _write_text(path, _json(evaluation.to_dict()))
     except OSError as error:
-        raise RunError(f"{folder / EVALUATION} cannot be written ({_reason(error)}).") from None
+        raise RunError(f"{path} cannot be written ({_reason(error)}).") from None
 
 
 def _state(model: nn.Module, posterior: nn.Module) -> dict[str, torch.Tensor]:
@@ -158,8 +166,13 @@ def _history(path: Path, training: dict[str, Any]) -> History:
     history.ended = str(training.get("ended", "done"))
     seconds = training.get("seconds", 0.0)
     history.seconds = float(seconds) if isinstance(seconds, int | float) else 0.0
-    history.skipped_steps = [int(s) for s in training.get("skipped_steps", [])]
+    history.skipped_steps = [s for s in _list(training, "skipped_steps") if isinstance(s, int)]
     return history
+
+
+def _list(values: dict[str, Any], key: str) -> list[Any]:
+    found = values.get(key)
+    return found if isinstance(found, list) else []
 
 
 def _optional(path: Path) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from torch import Tensor
 from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import DataError, RecipeError
-from latentia.data import DATASETS, Dataset, as_dataset, checked_split, load_data
+from latentia.data import DATASETS, Dataset, Split, as_dataset, checked_split, load_data
 from latentia.distributions import point
 from latentia.evaluation import DEFAULT_MEMORY, Evaluation, evaluate_split, mean_and_error, quiet
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.recipe import Recipe
 from latentia.report import ReportContent, save_pictures, write_report
-from latentia.runs.folder import REPORT, Parts, read_folder, write_folder
+from latentia.runs.folder import REPORT, Parts, read_folder, write_evaluation, write_folder
 from latentia.training import History
 
 ROWS_AT_ONCE = 1000
@@ -72,8 +72,17 @@ class Run:
     def evaluate(
         self, draws: int = 1000, split: str = "test", data: Any = None, seed: int = 0, memory: int = DEFAULT_MEMORY
     ) -> Evaluation:
-        """Held-out numbers with exactly ``draws`` draws a row; see ``Evaluation``."""
-        rows = self.dataset(data).split(split).to(self.device)
+        """Held-out numbers with exactly ``draws`` draws a row; see ``Evaluation``.
+
+        Args:
+            draws: K.
+            split: which rows of the data set; only a name where ``data`` is an array.
+            data: another ``Dataset``, or rows (N, ...), all of which are used; None for the run's own.
+            seed: of the draws.
+            memory: bytes that one chunk of draws may take, about.
+        """
+        whole = data is not None and not isinstance(data, Dataset)
+        rows = (checked_split(data)[0] if whole else self.dataset(data).split(split)).to(self.device)
         check_shape("a row of the data", rows.x_shape, self.model.x_shape, cure="evaluate on rows like those fitted on.")
         self.evaluation = evaluate_split(self.model, self.posterior, rows, split, draws, seed, memory)
         return self.evaluation
@@ -96,15 +105,20 @@ class Run:
             likelihood = self.model.likelihood(z.unsqueeze(0))
             return (point(likelihood) if mean else likelihood.sample()).squeeze(0).cpu()
 
-    def encode(self, x: Any) -> Tensor:
-        """Posterior means of rows x (N, *x_shape): (N, *z_shape), on the CPU. Nothing is drawn where q states its mean."""
-        return self.encode_with_sd(x)[0]
+    def encode(self, x: Any, mask: Any = None) -> Tensor:
+        """Posterior means of rows x (N, *x_shape): (N, *z_shape), on the CPU. Nothing is drawn where q states its mean.
 
-    def encode_with_sd(self, x: Any) -> tuple[Tensor, Tensor]:
-        """Posterior means and standard deviations of rows x: both (N, *z_shape), on the CPU."""
+        Args:
+            x: the rows, or a ``Split``.
+            mask: (N, *prefix of x_shape) True where observed, or None.
+        """
+        return self.encode_with_sd(x, mask)[0]
+
+    def encode_with_sd(self, x: Any, mask: Any = None) -> tuple[Tensor, Tensor]:
+        """Posterior means and standard deviations of rows x, as ``encode``: both (N, *z_shape), on the CPU."""
         with quiet(self.model, self.posterior, seed=0):
             means, sds = [], []
-            for batch in self._batches(x):
+            for batch in self._batches(x, mask):
                 q = self.posterior.infer(self.model, batch)
                 means.append(mean_and_error(q)[0].cpu())
                 try:
@@ -113,16 +127,17 @@ class Run:
                     sds.append(q.sample((256,)).std(0).cpu())
         return torch.cat(means), torch.cat(sds)
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Any) -> Tensor:
         """Likelihood's mean (for classes: mode) at z (N, *z_shape): (N, *x_shape), on the CPU."""
+        z = torch.as_tensor(z, dtype=torch.float32)
         check_shape("a row of z", z.shape[1:], self.model.z_shape, cure="give one z a row, as encode returns them.")
         with quiet(self.model, self.posterior, seed=0):
             parts = [point(self.model.likelihood(part.to(self.device).unsqueeze(0))) for part in z.split(ROWS_AT_ONCE)]
             return torch.cat([p.squeeze(0).cpu() for p in parts])
 
-    def reconstruct(self, x: Any) -> Tensor:
-        """Rows x (N, *x_shape) to their posterior mean and back: (N, *x_shape), on the CPU."""
-        return self.decode(self.encode(x))
+    def reconstruct(self, x: Any, mask: Any = None) -> Tensor:
+        """Rows x to their posterior mean and back, as ``encode``: (N, *x_shape), on the CPU."""
+        return self.decode(self.encode(x, mask))
 
     def save(self, folder: str | Path) -> Path:
         """Write recipe, weights, metrics, environment, numbers, pictures and report into a new or empty folder.
@@ -133,9 +148,16 @@ class Run:
         """
         to = Path(folder)
         write_folder(to, self._parts())
+        self.save_findings(to)
+        return to
+
+    def save_findings(self, folder: str | Path) -> None:
+        """Write what can be made again from the saved parts: the last numbers, pictures and report."""
+        to = Path(folder)
+        if self.evaluation is not None:
+            write_evaluation(to, self.evaluation)
         self.save_pictures(to)
         self.write_report(to / REPORT)
-        return to
 
     def write_report(self, path: str | Path) -> Path:
         """One HTML file about this run, that needs no network."""
@@ -181,8 +203,8 @@ class Run:
             self.known_recipe(), self.model, self.posterior, self.history, self.environment, self.evaluation, self.notes
         )
 
-    def _batches(self, x: Any) -> list[Batch]:
-        split, _ = checked_split(x)
+    def _batches(self, x: Any, mask: Any) -> list[Batch]:
+        split = x if isinstance(x, Split) else checked_split(x, mask=mask)[0]
         check_shape("a row of x", split.x_shape, self.model.x_shape, cure="give rows (N, ...) shaped like those fitted on.")
         return list(split.to(self.device).batches(ROWS_AT_ONCE))
 

@@ -4,7 +4,7 @@ import torch
 
 from latentia.core import Batch
 from latentia.core.checks import check_finite, check_shape, check_support
-from latentia.core.errors import DataError, LatentiaError, NonFinite, ShapeError
+from latentia.core.errors import DataError, LatentiaError, NonFinite, ShapeError, SupportError
 from latentia.data import Dataset
 from latentia.learners import Learner
 from latentia.weights import terms
@@ -30,7 +30,10 @@ def check_fit(learner: Learner, data: Dataset, epochs: int, batch_size: int) -> 
     n = len(data.train)
     if not n:
         raise DataError(f"{data.name!r} has no training rows, so no step could be taken; give it some.")
-    check_shape("a row of the data", data.x_shape, learner.model.x_shape, cure="build the model with data.x_shape.")
+    cure = "build the model with data.x_shape, or flatten the rows first where it takes vectors."
+    check_shape("a row of the data", data.x_shape, learner.model.x_shape, cure=cure)
+    if data.train.given is not None:
+        raise DataError("these rows come with `given`, which no part here conditions on yet; leave it out.")
     steps = -(-n // batch_size)
     learner.check(epochs * steps)
     return steps
@@ -61,6 +64,13 @@ def check_first_batch(learner: Learner, data: Dataset, batch: Batch) -> None:
             f"the posterior is over z of shape {tuple(q.event_shape)}, the model's z has {tuple(model.z_shape)}; "
             "build the encoder for as many latents as the prior has."
         )
+    prior = model.prior(batch.given)
+    if q.support is not None and prior.support is not None and q.support.is_discrete != prior.support.is_discrete:
+        kinds = ("a density", "a mass")
+        raise SupportError(
+            f"the posterior gives {kinds[q.support.is_discrete]} and the prior {kinds[prior.support.is_discrete]}, so no "
+            "KL between them is finite; choose 'diagonal-normal', 'full-rank-normal' or 'flow' for a continuous z."
+        )
 
 
 @torch.no_grad()
@@ -74,7 +84,7 @@ def name_the_culprit(learner: Learner, batch: Batch, step: int) -> NonFinite:
             check_finite(f"{name} {where}", parameter, cure=cure)
         check_finite(f"x {where}", batch.x, cure="drop or impute those rows", mask=batch.mask)
         q = learner.posterior.infer(learner.model, batch)
-        z = q.sample((1,))
+        z = q.rsample((1,)) if q.has_rsample else q.sample((1,))
         check_finite(f"z drawn from q {where}", z.squeeze(0), cure=cure)
         drawn = terms(learner.model, q, batch, z)
         for name, value in zip(("log p(x | z)", "log p(z)", "log q(z | x)"), drawn, strict=True):

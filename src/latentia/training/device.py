@@ -13,7 +13,9 @@ def pick_device(name: str = "auto") -> torch.device:
     """
     if name != "auto":
         try:
-            return torch.zeros((), device=name).device
+            there = torch.zeros((), device=name)
+            _ = there.item()  # "meta" holds no numbers
+            return there.device
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             raise LatentiaError(f"device {name!r} cannot be used here ({first_line(error)}); use 'auto' or 'cpu'.") from None
     from accelerate import PartialState  # imports as much as torch itself does

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NonFinite
+from latentia.core.random import seeded
 from latentia.data import Dataset
 from latentia.evaluation import quick_look
 from latentia.learners import Learner
@@ -75,16 +75,15 @@ def train(
     where = pick_device(device)
     learner.modules.to(where)
     run = _Training(learner, data.to(where), epochs, batch_size, epochs * steps_an_epoch, on_nonfinite, progress or Silent())
-    devices = [where] if where.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), run.shown():
-        torch.manual_seed(seed)
-        run.prepare()
+    with seeded(seed), run.shown():
+        run.prepare(seed)
         try:
             for epoch in range(1, epochs + 1):
                 run.epoch(epoch)
                 if patience is not None and run.epochs_since_best >= patience:
                     run.history.ended = "early"
                     break
+            run.check_outcome()
         except KeyboardInterrupt:
             run.history.ended = "interrupted"
         except NonFinite as cause:
@@ -122,11 +121,11 @@ class _Training:
         # On a CPU looking costs nothing; elsewhere it waits for the next refresh.
         self.looks_each_step = data.train.stored.device.type == "cpu"
 
-    def prepare(self) -> None:
+    def prepare(self, seed: int) -> None:
         """Seed the order, let fresh parts look at the data, check the first batch."""
-        self.order.manual_seed(torch.initial_seed())
+        self.order.manual_seed(seed)
         train = self.data.train
-        some = train.head(ROWS_TO_START_AT).values()
+        some = train.head(ROWS_TO_START_AT).filled()
         for part in (self.learner.model, self.learner.posterior):
             if part.fresh:
                 part.start_at(some)
@@ -143,7 +142,7 @@ class _Training:
         beta, lr = self.learner.effective_beta, self.learner.lr
         totals = torch.zeros(4, dtype=torch.float64, device=self.data.train.stored.device)
         rows_done = steps = 0
-        pending: list[tuple[int, Batch, Tensor]] = []
+        pending: list[tuple[int, Tensor, Tensor]] = []
         for batch in self.data.train.batches(self.batch_size, shuffle=True, generator=self.order):
             step, beta, lr = self.learner.steps, self.learner.effective_beta, self.learner.lr
             log = self.learner.step(batch)
@@ -153,7 +152,7 @@ class _Training:
                 [log["bound"] * n, log["rate"] * n, log["grad_norm"], torch.ones_like(log["bound"])]
             ).double()
             totals += torch.where(log["skipped"], torch.zeros_like(taken), taken)
-            pending.append((step, batch, log["skipped"]))
+            pending.append((step, batch.row, log["skipped"]))
             now = time.perf_counter()
             refresh = now - shown >= self.progress.refresh_seconds
             if self.looks_each_step or refresh:
@@ -190,27 +189,29 @@ class _Training:
         self.judge(row)
         self.show(number, sums, rows_done, beta, spent, epoch_ended=True)
 
-    def look_for_skips(self, pending: list[tuple[int, Batch, Tensor]]) -> None:
+    def look_for_skips(self, pending: list[tuple[int, Tensor, Tensor]]) -> None:
         """Read which steps since the last look were not finite; stop at the first, or count them."""
         if pending and bool(torch.stack([skipped for _, _, skipped in pending]).any()):
-            for step, batch, skipped in pending:
+            for step, rows, skipped in pending:
                 if not bool(skipped):
                     continue
                 if self.on_nonfinite == "stop":
-                    raise name_the_culprit(self.learner, batch, step)
+                    raise name_the_culprit(self.learner, self.data.train.batch(rows), step)
                 self.history.skipped_steps.append(step)
         pending.clear()
 
     def look_at_validation(self) -> dict[str, float]:
         """Bound, rate, reconstruction and active units on validation rows; training rows' active units without any."""
         if len(self.data.valid):
-            return quick_look(self.learner.model, self.learner.posterior, self.data.valid)
+            return quick_look(
+                self.learner.model, self.learner.posterior, self.data.valid, self.learner.bound, self.learner.draws
+            )
         look = quick_look(self.learner.model, self.learner.posterior, self.data.train.head(1000))
         return {"active_units": look["active_units"]}
 
     def judge(self, row: dict[str, float]) -> None:
         """Keep these weights if they are the best that compare."""
-        if self.learner.steps - self.first_step < self.learner.warm_up_steps:
+        if self.learner.steps < self.learner.warm_up_steps:
             return
         bound = row["valid_bound"] if len(self.data.valid) else row["train_bound"]
         if bound > self.best_bound:
@@ -236,6 +237,18 @@ class _Training:
             seconds=time.perf_counter() - self.watch,
         )
         self.progress.show(state, epoch_ended)
+
+    def check_outcome(self) -> None:
+        """Refuse to call a training done that has nothing to show.
+
+        Raises:
+            NonFinite: no epoch that counts ended with a finite bound.
+        """
+        if self.history.best_epoch is None:
+            raise NonFinite(
+                f"no epoch ended with a finite bound ({len(self.history.skipped_steps)} steps were skipped); "
+                f"the learning rate was {self.learner.lr:g}: try a tenth of it, or clip=10."
+            )
 
     def finish(self) -> None:
         """The best weights back in place, ready to be used."""

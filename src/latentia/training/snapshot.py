@@ -11,11 +11,6 @@ class Snapshot:
         self._live = dict(module.state_dict(keep_vars=True))
         self._kept: list[torch.Tensor] = []
 
-    @property
-    def taken(self) -> bool:
-        """Whether there is anything to put back."""
-        return bool(self._kept)
-
     @torch.no_grad()
     def take(self) -> None:
         """Keep the state as it is now."""

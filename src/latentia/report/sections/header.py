@@ -64,7 +64,7 @@ def _summary(material: Material) -> Markup:
     if e is not None:
         figure = tag("strong", None, f"{with_error(*e.log_px)} nats")
         return join(
-            f"On {count(e.rows, 'held-out ' + e.split + ' row')}, log p(x) is at least ",
+            f"On {count(e.rows, ('' if e.split == 'train' else 'held-out ') + e.split + ' row')}, log p(x) is at least ",
             figure,
             f" a row; higher is better. {_in_use(e.active_units, len(e.variance_of_mean))}",
         )

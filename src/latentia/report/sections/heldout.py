@@ -82,9 +82,9 @@ def _rows(e: Evaluation) -> Iterator[Row]:
     latents = len(e.variance_of_mean)
     rule = f"Latents whose posterior mean varies over rows by more than {ACTIVE_VARIANCE}."
     yield Row(Markup("active latents"), f"{e.active_units} of {latents}", "", rule)
-    yield Row(Markup("mutual information"), number(e.mutual_information), "nats", _information(e))
+    yield Row(Markup("mutual information"), with_error(*e.mutual_information), "nats", _information(e))
     if e.k_hat is not None:
-        share = "" if e.k_hat_bad is None else f" It is above {K_HAT_LIMIT} in {e.k_hat_bad:.0%} of rows."
+        share = "" if e.k_hat_bad is None else f" It is above {K_HAT_LIMIT} in {e.k_hat_bad:.0%} of {e.k_hat_rows} rows."
         words = f"Median shape of the weights' tail; above {K_HAT_LIMIT} the weighted figure is not to be trusted.{share}"
         yield Row(Markup("Pareto k̂"), number(e.k_hat), "", words)
 
@@ -92,7 +92,7 @@ def _rows(e: Evaluation) -> Iterator[Row]:
 def _information(e: Evaluation) -> str:
     ceiling = math.log(max(1, min(e.rows, 1000)))
     words = "What the latents of a row tell about which row it is."
-    if ceiling - e.mutual_information < NEAR_CEILING:
+    if ceiling - e.mutual_information.value < NEAR_CEILING:
         return f"{words} It is at its ceiling, log of the rows = {number(ceiling)}: the truth may be higher."
     return words
 
