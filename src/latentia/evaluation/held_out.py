@@ -19,6 +19,8 @@ from latentia.weights import terms
 
 FEWEST_DRAWS_FOR_K_HAT = 100
 ROWS_FOR_K_HAT = 200
+# Log-weights closer together than this differ by float32's rounding alone.
+SPREAD_OF_ROUNDING = 1e-3
 BITS_SEED = 0
 
 
@@ -120,12 +122,20 @@ def _is_mass(model: GenerativeModel, split: Split) -> bool:
 
 
 def _k_hats(w: Tensor) -> np.ndarray | None:
-    """Pareto shapes of the importance weights (N, K) (Vehtari et al. 2024, Pareto Smoothed Importance Sampling)."""
+    """Pareto shapes of the importance weights (N, K) (Vehtari et al. 2024, Pareto Smoothed Importance Sampling).
+
+    Rows whose weights are all alike have no tail to speak of, as under an exact posterior, and are left out.
+    """
     if w.shape[1] < FEWEST_DRAWS_FOR_K_HAT:
         return None
     from arviz_stats.base.array import array_stats  # a second to import, and only this needs it
 
+    shapes = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns about each bad row; the share of them is reported instead
-        # It wants what leave-one-out has at hand, the negative of a log-weight.
-        return np.asarray(array_stats.psislw(-w.cpu().numpy())[1], dtype=float)
+        for row in w.cpu().numpy():
+            if row.std() < SPREAD_OF_ROUNDING:
+                continue
+            # It wants what leave-one-out has at hand, the negative of a log-weight.
+            shapes.append(float(array_stats.psislw(-row)[1]))
+    return np.asarray(shapes) if shapes else None

@@ -97,8 +97,10 @@ class Evaluation:
         if self.kl_per_dimension is not None:
             largest = sorted(self.kl_per_dimension, reverse=True)
             shown = " ".join(f"{kl:.2f}" for kl in largest[:LATENTS_SHOWN])
-            more = ", the first of all" if len(largest) > LATENTS_SHOWN else ""
-            out.append(("KL a latent", f"{shown} nats", f"from the largest down{more}"))
+            which = (
+                f"the largest {LATENTS_SHOWN} of {len(largest)}" if len(largest) > LATENTS_SHOWN else "from the largest down"
+            )
+            out.append(("KL a latent", f"{shown} nats", which))
         out.append(("mutual information", f"{self.mutual_information} nats", "I(x; z) under q, estimated"))
         if self.k_hat is not None and self.k_hat_bad is not None:
             bad = f"median; above 0.7 in {self.k_hat_bad:.0%} of {self.k_hat_rows} rows"
