@@ -11,6 +11,7 @@ SEED = 20_140_414
 
 def pytest_configure() -> None:
     torch.set_num_threads(1)
+    torch.manual_seed(SEED)  # networks that a module makes while it is collected
 
 
 @pytest.fixture(autouse=True)
