@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError
 from latentia.data import Dataset, from_arrays
-from latentia.evaluation import Evaluation, Figure, chunk_sizes, evaluate_split, quick_look
+from latentia.evaluation import Evaluation, Figure, chunk_sizes, evaluate_split, quick_look, some_places
 from latentia.families import Bernoulli, DiagonalNormal, DiscretizedLogistic, Family, Flow, FullRankNormal
 from latentia.families.base import raw_of_positive
 from latentia.models import PPCA, Decoded
@@ -239,6 +239,14 @@ def test_bits_a_dimension_count_only_what_was_observed() -> None:
     result = evaluate_split(model, q, data.test, draws=3)
     assert result.bits_per_dim is not None
     assert result.bits_per_dim.value == pytest.approx(1.0, abs=1e-3)
+
+
+def test_rows_that_stand_for_a_split_are_spread_over_it() -> None:
+    places = some_places(10_000, 500)
+    assert torch.equal(places, some_places(10_000, 500))
+    assert len(places.unique()) == 500
+    assert [int((places // 2_500 == k).sum()) > 80 for k in range(4)] == [True] * 4
+    assert torch.equal(some_places(7, 500), torch.arange(7))
 
 
 def test_reals_have_no_bits() -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from latentia.cli.tables import read_rows, table_writer, write_npz
 from latentia.core.errors import RunError
+from latentia.evaluation import some_rows
 from latentia.report import save_grid, save_pairs
 from latentia.runs import (
     REPORT,
@@ -74,10 +75,10 @@ def sample_command(folder: Path, n: int, out: Path | None, seed: int) -> None:
 
 
 def reconstruct_command(folder: Path, n: int, out: Path | None, split: str) -> None:
-    """Encode and decode the first rows of a split."""
+    """Encode and decode some rows of a split."""
     run = load(folder)
     target = out or folder / "reconstructions.npz"
-    rows = run.dataset().split(split).head(n)
+    rows = some_rows(run.dataset().split(split), n)
     x, back = rows.filled(), run.reconstruct(rows)
     write_npz(target, x=x.numpy(), reconstruction=back.numpy())
     _say_written(target, save_pairs(target.with_suffix(".png"), x, back))

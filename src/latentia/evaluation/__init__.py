@@ -2,7 +2,7 @@
 
 from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
 from latentia.evaluation.held_out import evaluate_split, quick_look
-from latentia.evaluation.latents import latents, mean_and_error, mutual_information
+from latentia.evaluation.latents import latents, mean_and_error, mutual_information, some_places, some_rows
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
 
 __all__ = [
@@ -17,4 +17,6 @@ __all__ = [
     "mutual_information",
     "quick_look",
     "quiet",
+    "some_places",
+    "some_rows",
 ]

@@ -90,7 +90,8 @@ class Material:
         if self.encoded is None:
             return f"row {row}"
         label = self.label(row)
-        return f"{self.encoded.split} row {row}" + (f", label {label}" if label else "")
+        place = int(self.encoded.batch.row[row])
+        return f"{self.encoded.split} row {place}" + (f", label {label}" if label else "")
 
     def varied_rows(self, n: int) -> list[int]:
         """n rows to show: the first of each label in turn, so that every label is seen; the first n without labels."""

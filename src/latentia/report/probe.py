@@ -9,6 +9,7 @@ from torch.distributions import Distribution
 from latentia.core import Batch
 from latentia.data import Dataset, Split
 from latentia.distributions import kl_per_dimension, point
+from latentia.evaluation import some_places
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 
@@ -52,7 +53,7 @@ def rows_of(data: Dataset, wanted: str) -> tuple[str, Split]:
 
 
 def encode(model: GenerativeModel, posterior: Posterior, data: Dataset, wanted: str, at_most: int) -> Encoded:
-    """The first rows of a split and their points in latent space.
+    """Rows of a split, all of them or a fixed draw of ``at_most``, and their points in latent space.
 
     Raises:
         LatentiaError: the posterior cannot answer for these rows.
@@ -60,18 +61,19 @@ def encode(model: GenerativeModel, posterior: Posterior, data: Dataset, wanted: 
     name, split = rows_of(data, wanted)
     device = device_of(model)
     total = len(split)
-    some = split.head(at_most).to(device)
+    places = some_places(total, at_most).to(device)
+    some = split.take(places.to(split.stored.device)).to(device)
     means, kls = [], []
     for start in range(0, len(some), ROWS_AT_ONCE):
         rows = torch.arange(start, min(start + ROWS_AT_ONCE, len(some)), device=device)
-        batch = some.batch(rows)._replace(n_rows=total)
+        batch = some.batch(rows)._replace(row=places[rows], n_rows=total)
         q = posterior.infer(model, batch)
         # A z shared by all rows is the same point for each of them.
         means.append(point(q).expand(len(rows), *model.z_shape))
         kls.append(kl_per_dimension(q, model.prior(batch.given)))
     z = torch.cat(means)
     each = torch.cat([k.reshape(-1, k.shape[-1]) for k in kls if k is not None]) if None not in kls else None
-    batch = some.batch(torch.arange(len(some), device=device))._replace(n_rows=total)
+    batch = some.batch(torch.arange(len(some), device=device))._replace(row=places, n_rows=total)
     kl = None if each is None else each.mean(0)
     return Encoded(name, batch, some.labels, z, kl, z.flatten(1).var(0, correction=0))
 
