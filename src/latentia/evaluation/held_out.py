@@ -6,16 +6,18 @@ import warnings
 import numpy as np
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from latentia.bounds import Bound, Elbo
+from latentia.core.errors import NoClosedForm
 from latentia.data import Split
-from latentia.distributions import closed_kl, grid_nats_to_bits, has_closed_kl
+from latentia.distributions import closed_kl, grid_nats_to_bits
 from latentia.evaluation.draws import DEFAULT_MEMORY, quiet, row_totals
 from latentia.evaluation.latents import latents, mean_and_error, mutual_information
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
-from latentia.weights import terms
+from latentia.weights import Terms, terms
 
 FEWEST_DRAWS_FOR_K_HAT = 100
 ROWS_FOR_K_HAT = 200
@@ -97,7 +99,7 @@ def quick_look(
             prior = model.prior(batch.given)
             parts = terms(model, q, batch, q.sample((draws,)))
             reconstruction = parts.log_likelihood.double().mean(0)
-            rate = (closed_kl(q, prior) if has_closed_kl(q, prior) else parts.rate()).double()
+            rate = _rate(q, prior, parts).double()
             value = reconstruction - rate if bound is None or isinstance(bound, Elbo) else bound(parts.weights())
             totals.append(torch.stack([t.sum().double() for t in (value, rate, reconstruction)]))
             mean, error = mean_and_error(q)
@@ -109,6 +111,14 @@ def quick_look(
         *sums, active_units = torch.cat([torch.stack(totals).sum(0), active]).tolist()
     value, rate, reconstruction = (total / len(split) for total in sums)
     return {"bound": value, "rate": rate, "reconstruction": reconstruction, "active_units": active_units}
+
+
+def _rate(q: Distribution, prior: Distribution, parts: Terms) -> Tensor:
+    """KL(q || prior), (B,) nats: closed where it can be, else by the draws at hand."""
+    try:
+        return closed_kl(q, prior)
+    except NoClosedForm:
+        return parts.rate()
 
 
 def _figure(rows: Tensor) -> Figure:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 import torch
-from torch import Size, Tensor, nn
+from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn import functional as F
 
@@ -58,8 +58,3 @@ def raw_of_positive(scale: Tensor) -> Tensor:
     """The raw number at which ``positive`` gives ``scale``, within what a scale may be."""
     softened = (scale - SMALLEST_SCALE).clamp_min(1e-3)
     return softened + torch.log(-torch.expm1(-softened)) - SOFTPLUS_ONE
-
-
-def event_size(event: Size | tuple[int, ...]) -> int:
-    """Number of values in an event shape."""
-    return Size(event).numel()

@@ -11,7 +11,7 @@ from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import DataError, RecipeError
 from latentia.data import DATASETS, Dataset, Split, as_dataset, checked_split, load_data
-from latentia.distributions import point
+from latentia.distributions import DRAWS_FOR_A_MEAN, point
 from latentia.evaluation import DEFAULT_MEMORY, Evaluation, evaluate_split, mean_and_error, quiet
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
@@ -124,7 +124,7 @@ class Run:
                 try:
                     sds.append(q.variance.sqrt().cpu())
                 except NotImplementedError:
-                    sds.append(q.sample((256,)).std(0).cpu())
+                    sds.append(q.sample((DRAWS_FOR_A_MEAN,)).std(0).cpu())
         return torch.cat(means), torch.cat(sds)
 
     def decode(self, z: Any) -> Tensor:
