@@ -13,8 +13,9 @@ from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm
 from latentia.distributions import closed_kl
 from latentia.gradients import AnalyticKL, DoublyReparameterized, LeaveOneOut, Reparameterized
+from latentia.gradients.base import draw_credits
 from latentia.gradients.doubly_reparameterized import path_credits
-from latentia.gradients.leave_one_out import draw_credits
+from latentia.gradients.leave_one_out import mean_of_the_others
 from latentia.models import PPCA
 
 K, B, D, V = 4, 6, 2, 5
@@ -95,7 +96,7 @@ def test_the_path_credit_survives_a_draw_of_no_weight() -> None:
 def test_leave_one_out_of_the_elbo_is_rloo() -> None:
     w = log_weights_like_draws()
     by_hand = torch.stack([(w[k] - (w.sum(0) - w[k]) / (K - 1)) / K for k in range(K)])
-    assert_close(draw_credits(Elbo(), w), by_hand)
+    assert_close(draw_credits(Elbo(), w, mean_of_the_others(w)), by_hand)
 
 
 def test_leave_one_out_of_iwae_is_vimco() -> None:
@@ -105,13 +106,18 @@ def test_leave_one_out_of_iwae_is_vimco() -> None:
         others = torch.cat([w[:k], w[k + 1 :]])
         stand_in = others.mean(0, keepdim=True)  # the geometric mean of the others' weights
         by_hand.append(w.logsumexp(0) - torch.cat([others, stand_in]).logsumexp(0))
-    assert_close(draw_credits(Iwae(), w), torch.stack(by_hand))
+    assert_close(draw_credits(Iwae(), w, mean_of_the_others(w)), torch.stack(by_hand))
+
+
+def test_a_moving_baseline_credits_each_draw_with_its_own_weight_under_the_elbo() -> None:
+    w, instead = log_weights_like_draws(), torch.full((K, B), -98.0, dtype=torch.float64)
+    assert_close(draw_credits(Elbo(), w, instead), (w - instead) / K)
 
 
 @pytest.mark.parametrize("bound", [Elbo(), Iwae(), Renyi(0.3)], ids=lambda bound: type(bound).__name__)
 def test_a_draw_s_baseline_does_not_know_the_draw(bound: Bound) -> None:
     w = log_weights_like_draws().requires_grad_()
-    baseline = bound(w) - draw_credits(bound, w)  # (K, B)
+    baseline = bound(w) - draw_credits(bound, w, mean_of_the_others(w))  # (K, B)
     for k in range(K):
         (slope,) = torch.autograd.grad(baseline[k].sum(), w, retain_graph=True)
         assert_close(slope[k], torch.zeros(B, dtype=torch.float64), rtol=0, atol=1e-12)

@@ -1,6 +1,7 @@
 """Held-out numbers: bounds, importance-weighted estimates, and what the latents carry."""
 
 from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
+from latentia.evaluation.gradient_noise import GradientNoise, gradient_noise
 from latentia.evaluation.held_out import evaluate_split, quick_look
 from latentia.evaluation.latents import latents, mean_and_error, mutual_information, some_places, some_rows
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
@@ -10,8 +11,10 @@ __all__ = [
     "DEFAULT_MEMORY",
     "Evaluation",
     "Figure",
+    "GradientNoise",
     "chunk_sizes",
     "evaluate_split",
+    "gradient_noise",
     "latents",
     "mean_and_error",
     "mutual_information",

@@ -67,3 +67,24 @@ def plain_draws(q: Distribution, n_draws: int) -> Tensor:
     with torch.no_grad():
         # The same draws where both exist; but ``Normal.sample`` has the host look for a bad scale, and raises at one.
         return q.rsample((n_draws,)) if q.has_rsample else q.sample((n_draws,))
+
+
+def draw_credits(bound: Bound, w: Tensor, instead: Tensor) -> Tensor:
+    """What each draw added to the bound: the bound less the bound in which its weight is exchanged for another.
+
+    The credits stay unbiased whatever stands instead, as long as that does not depend on the draw itself.
+
+    Args:
+        bound: of log-weights.
+        w: log-weights (K, B), detached.
+        instead: what takes each one's place, (K, B), detached.
+
+    Returns:
+        (K, B).
+    """
+    n_draws, n_rows = w.shape
+    # replaced[k] is w with entry k exchanged: (K, K, B).
+    own = torch.eye(n_draws, dtype=torch.bool, device=w.device).unsqueeze(-1)
+    replaced = torch.where(own, instead.unsqueeze(1), w.unsqueeze(0))
+    without = bound(replaced.transpose(0, 1).reshape(n_draws, n_draws * n_rows)).reshape(n_draws, n_rows)
+    return bound(w).unsqueeze(0) - without

@@ -5,14 +5,13 @@ Mnih & Rezende (2016), Variational Inference for Monte Carlo Objectives. Both ar
 minus the bound in which its weight is replaced by the mean of the others'.
 """
 
-import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from latentia.bounds import Bound
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError
-from latentia.gradients.base import Estimate, plain_draws, proper
+from latentia.gradients.base import Estimate, draw_credits, plain_draws, proper
 from latentia.models import GenerativeModel
 from latentia.weights import terms
 
@@ -34,16 +33,10 @@ class LeaveOneOut:
         z = plain_draws(q, n_draws)
         parts = terms(model, q, batch, z)
         w = parts.weights(kl_weight)
-        surrogate = bound(w) + (draw_credits(bound, w.detach()) * parts.log_q).sum(0)
+        surrogate = bound(w) + (draw_credits(bound, w.detach(), mean_of_the_others(w.detach())) * parts.log_q).sum(0)
         return Estimate(proper(bound, parts), surrogate, parts.rate())
 
 
-def draw_credits(bound: Bound, w: Tensor) -> Tensor:
-    """What each draw added to the bound: w (K, B) -> (K, B)."""
-    n_draws, n_rows = w.shape
-    others = (w.sum(0, keepdim=True) - w) / (n_draws - 1)
-    # replaced[k] is w with entry k exchanged for the mean of the others: (K, K, B).
-    own = torch.eye(n_draws, dtype=torch.bool, device=w.device).unsqueeze(-1)
-    replaced = torch.where(own, others.unsqueeze(1), w.unsqueeze(0))
-    without = bound(replaced.transpose(0, 1).reshape(n_draws, n_draws * n_rows)).reshape(n_draws, n_rows)
-    return bound(w).unsqueeze(0) - without
+def mean_of_the_others(w: Tensor) -> Tensor:
+    """For each log-weight the mean of the row's others: (K, B) -> (K, B)."""
+    return (w.sum(0, keepdim=True) - w) / (len(w) - 1)

@@ -10,18 +10,22 @@ from torch.distributions import Distribution
 from latentia.bounds import Bound
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError
-from latentia.gradients.base import Estimate, plain_draws, proper
+from latentia.gradients.base import Estimate, draw_credits, plain_draws, proper
 from latentia.models import GenerativeModel
 from latentia.weights import terms
 
 
 class ScoreFunction(nn.Module):
-    """(L - baseline) grad log q, plus L's own gradient at the draws.
+    """Each draw's credit times its grad log q, plus the bound's own gradient at the draws.
 
-    The baseline is NaN until the first batch; it is state, so that a resumed run goes on from where it was.
+    The credit is what the bound loses when the draw's log-weight is exchanged for the baseline, an average of earlier
+    log-weights: (w_k - baseline) / K for the ELBO. Crediting every draw with the whole bound is unbiased too, but then the
+    variance grows with K instead of falling. The baseline is NaN until the first batch; it is state, so that a resumed run
+    goes on from where it was.
 
     Args:
-        decay: of the moving average that serves as baseline, 0 <= decay < 1.
+        decay: of the moving average that serves as baseline, 0 <= decay < 1; None for no baseline at all, the plain rule of
+            Williams (1992), which is there to be compared with.
 
     Raises:
         LatentiaError: decay outside that range.
@@ -29,10 +33,10 @@ class ScoreFunction(nn.Module):
 
     baseline: Tensor
 
-    def __init__(self, decay: float = 0.9) -> None:
+    def __init__(self, decay: float | None = 0.9) -> None:
         super().__init__()
-        if not 0 <= decay < 1:
-            raise LatentiaError(f"decay is {decay}, wanted 0 <= decay < 1.")
+        if decay is not None and not 0 <= decay < 1:
+            raise LatentiaError(f"decay is {decay}, wanted 0 <= decay < 1, or None for no baseline.")
         self.decay = decay
         self.register_buffer("baseline", torch.full((), torch.nan))
         self.started = False
@@ -48,18 +52,17 @@ class ScoreFunction(nn.Module):
     ) -> Estimate:
         z = plain_draws(q, n_draws)
         parts = terms(model, q, batch, z)
-        value = bound(parts.weights(kl_weight))
+        w = parts.weights(kl_weight)
         # A constant here: the gradient travels through log q (Mnih & Gregor 2014, section 2.2).
-        reward = value.detach()
-        credit = reward - self._baseline_before(reward, bound, model, q, batch, n_draws, kl_weight).to(reward)
-        surrogate = value + credit * parts.log_q.sum(0)
+        reward = w.detach()
+        instead = self._baseline_before(reward, model, q, batch, n_draws, kl_weight).to(reward).expand_as(reward)
+        surrogate = bound(w) + (draw_credits(bound, reward, instead) * parts.log_q).sum(0)
         return Estimate(proper(bound, parts), surrogate, parts.rate())
 
     @torch.no_grad()
     def _baseline_before(
         self,
         reward: Tensor,
-        bound: Bound,
         model: GenerativeModel,
         q: Distribution,
         batch: Batch,
@@ -67,18 +70,20 @@ class ScoreFunction(nn.Module):
         kl_weight: float,
     ) -> Tensor:
         """The baseline from before these draws (so that it is independent of them); then let them move it."""
+        if self.decay is None:
+            return torch.zeros_like(self.baseline)
         if not self.started:
             self.started = True
             if bool(self.baseline.isnan()):
                 # Other draws of the first batch stand in for a history; a reward in hundreds of nats needs one at once.
                 other = terms(model, q, batch, plain_draws(q, n_draws)).weights(kl_weight)
-                self._follow(bound(other).mean())
+                self._follow(other.mean(), self.decay)
         before = self.baseline.clone()
-        self._follow(reward.mean())
+        self._follow(reward.mean(), self.decay)
         return torch.nan_to_num(before, nan=0.0)
 
-    def _follow(self, reward: Tensor) -> None:
+    def _follow(self, reward: Tensor, decay: float) -> None:
         """Move towards a reward; one that is not finite belongs to a step that the learner skips, and leaves no trace."""
         reward = reward.to(self.baseline)
-        moved = torch.where(self.baseline.isnan(), reward, self.baseline.lerp(reward, 1 - self.decay))
+        moved = torch.where(self.baseline.isnan(), reward, self.baseline.lerp(reward, 1 - decay))
         self.baseline.copy_(torch.where(moved.isfinite(), moved, self.baseline))
