@@ -1,6 +1,6 @@
 """The variances of five gradients on one problem, each against a quadrature of the estimator written out by hand.
 
-z ~ N(0, 1), x | z ~ N(z, 0.8^2), q = N(m, e^2s): log p(x, z) is a parabola in z, so every estimator is a polynomial of the noise.
+z ~ N(0, 1), x | z ~ N(z, 0.8^2), q = N(m, e^2s): log p(x, z) is a parabola in z and every estimator a polynomial.
 """
 
 import math

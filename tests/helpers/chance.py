@@ -39,6 +39,7 @@ def assert_mean_is(
     resolution: float = 0.05,
     size: float | None = None,
     false_alarm: float = FALSE_ALARM,
+    rounding: float = ROUNDING,
 ) -> None:
     """Draws (N, ...) average to truth (...), with a standard error below ``resolution`` times ``size`` (else, of the truth).
 
@@ -47,7 +48,7 @@ def assert_mean_is(
     truth = truth.detach()
     assert draws.shape[1:] == truth.shape, f"{what}: draws {tuple(draws.shape)}, truth {tuple(truth.shape)}"
     assert bool(torch.isfinite(draws).all()), f"{what}: not every draw is finite"
-    worst = float(z_score(draws, truth).abs().max())
+    worst = float(z_score(draws, truth, rounding).abs().max())
     assert worst < z_limit(truth.numel(), false_alarm), (
         f"{what}: mean {draws.double().mean(0).tolist()}, truth {truth.tolist()}, worst z {worst:.1f}"
     )

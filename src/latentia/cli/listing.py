@@ -1,6 +1,7 @@
 """``latentia list``: the registries, in words."""
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.table import Table
 from latentia.bounds import BOUNDS
 from latentia.core.errors import RecipeError, nearest
 from latentia.data import DATASETS
+from latentia.distributions import DISTRIBUTIONS
 from latentia.families import FAMILIES
 from latentia.gradients import GRADIENTS
 from latentia.learners import LEARNERS
@@ -32,11 +34,12 @@ def list_command(what: str | None) -> None:
     for kind in [what] if what else kinds:
         table = Table(title=kind, title_justify="left", show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for name, about in kinds[kind].items():
-            table.add_row(name, about)
+            table.add_row(name, *([about] if isinstance(about, str) else about))
         Console().print(table, "")
 
 
-def _kinds() -> dict[str, dict[str, str]]:
+def _kinds() -> dict[str, Mapping[str, str | tuple[str, ...]]]:
+    """For each kind its members, with a sentence or with several columns."""
     return {
         "data": {name: entry.about for name, entry in DATASETS.items()},
         "recipes": {name: read_json_object(path).get("about", "") for name, path in named_recipes().items()},
@@ -49,7 +52,17 @@ def _kinds() -> dict[str, dict[str, str]]:
         "learners": _first_lines(LEARNERS),
         "bounds": _first_lines(BOUNDS),
         "gradients": _first_lines(GRADIENTS),
+        "distributions": {name: (e.how, e.formula, _authors(e.source)) for name, e in DISTRIBUTIONS.items()},
     }
+
+
+def _authors(source: str) -> str:
+    """Who and when, without the titles.
+
+    >>> _authors("Kingma & Welling (2014), Auto-encoding variational Bayes, sec. 2.4; scale is the standard deviation")
+    'Kingma & Welling (2014)'
+    """
+    return "; ".join(m[0] for part in source.split("; ") if (m := re.match(r"[^(]*\(\d{4}\)", part)))
 
 
 def _first_lines(registry: Mapping[str, Any]) -> dict[str, str]:

@@ -1,16 +1,83 @@
 """Distributions that torch.distributions lacks, and what is done to any of them."""
 
-from latentia.distributions.discrete import DiscretizedLogistic, grid_nats_to_bits
+from latentia.distributions.discrete import (
+    BetaBinomial,
+    DiscretizedLogistic,
+    DiscretizedLogisticMixture,
+    NegativeBinomial,
+    ZeroInflated,
+    grid_nats_to_bits,
+)
+from latentia.distributions.entry import Entry, How
 from latentia.distributions.kl import closed_kl, describe, has_closed_kl, kl_per_dimension
 from latentia.distributions.moments import DRAWS_FOR_A_MEAN, has_mean, point
+from latentia.distributions.multivariate import (
+    Elliptical,
+    HypersphericalUniform,
+    LaplaceRadius,
+    NormalMixture,
+    NormalRadius,
+    Radial,
+    StudentTRadius,
+    VonMisesFisher,
+)
 from latentia.distributions.observed import observed_log_prob
-from latentia.distributions.univariate import ContinuousBernoulli, Logistic
+from latentia.distributions.registry import DISTRIBUTIONS
+from latentia.distributions.structured import (
+    Autoregressive,
+    Chain,
+    Hierarchy,
+    LinearEmission,
+    LinearGaussianChain,
+    LinearGaussianObservations,
+    Masked,
+)
+from latentia.distributions.univariate import (
+    ContinuousBernoulli,
+    Delta,
+    Erlang,
+    Gompertz,
+    Logistic,
+    Rayleigh,
+    Reciprocal,
+    Triangular,
+    TruncatedNormal,
+)
 
 __all__ = [
+    "DISTRIBUTIONS",
     "DRAWS_FOR_A_MEAN",
+    "Autoregressive",
+    "BetaBinomial",
+    "Chain",
     "ContinuousBernoulli",
+    "Delta",
     "DiscretizedLogistic",
+    "DiscretizedLogisticMixture",
+    "Elliptical",
+    "Entry",
+    "Erlang",
+    "Gompertz",
+    "Hierarchy",
+    "How",
+    "HypersphericalUniform",
+    "LaplaceRadius",
+    "LinearEmission",
+    "LinearGaussianChain",
+    "LinearGaussianObservations",
     "Logistic",
+    "Masked",
+    "NegativeBinomial",
+    "NormalMixture",
+    "NormalRadius",
+    "Radial",
+    "Rayleigh",
+    "Reciprocal",
+    "StudentTRadius",
+    "Triangular",
+    "TruncatedNormal",
+    "VonMisesFisher",
+    "ZeroInflated",
     "closed_kl",
     "describe",
     "grid_nats_to_bits",

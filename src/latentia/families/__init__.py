@@ -10,6 +10,7 @@ from latentia.families.flow import Flow
 from latentia.families.full_rank_normal import FullRankNormal
 from latentia.families.laplace import Laplace
 from latentia.families.normal import Normal
+from latentia.families.normal_mixture import NormalMixture
 
 FAMILIES: dict[str, type[Family]] = {
     "bernoulli": Bernoulli,
@@ -21,6 +22,7 @@ FAMILIES: dict[str, type[Family]] = {
     "diagonal-normal": DiagonalNormal,
     "full-rank-normal": FullRankNormal,
     "flow": Flow,
+    "normal-mixture": NormalMixture,
 }
 
 __all__ = [
@@ -35,4 +37,5 @@ __all__ = [
     "FullRankNormal",
     "Laplace",
     "Normal",
+    "NormalMixture",
 ]

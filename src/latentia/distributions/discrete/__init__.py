@@ -1,8 +1,33 @@
 """Distributions of counts and of stored grey levels."""
 
-from latentia.distributions.discrete.discretized_logistic import DiscretizedLogistic, grid_nats_to_bits
+from latentia.distributions.discrete.beta_binomial import BETA_BINOMIAL, BetaBinomial
+from latentia.distributions.discrete.discretized_logistic import (
+    DISCRETIZED_LOGISTIC,
+    DiscretizedLogistic,
+    grid_nats_to_bits,
+)
+from latentia.distributions.discrete.discretized_logistic_mixture import (
+    DISCRETIZED_LOGISTIC_MIXTURE,
+    DiscretizedLogisticMixture,
+)
+from latentia.distributions.discrete.negative_binomial import NEGATIVE_BINOMIAL, NegativeBinomial
+from latentia.distributions.discrete.zero_inflated import ZERO_INFLATED, ZeroInflated
 from latentia.distributions.entry import Entry
 
-DISCRETE: dict[str, Entry] = {}
+DISCRETE: dict[str, Entry] = {
+    "negative-binomial": NEGATIVE_BINOMIAL,
+    "zero-inflated": ZERO_INFLATED,
+    "beta-binomial": BETA_BINOMIAL,
+    "discretized-logistic": DISCRETIZED_LOGISTIC,
+    "discretized-logistic-mixture": DISCRETIZED_LOGISTIC_MIXTURE,
+}
 
-__all__ = ["DISCRETE", "DiscretizedLogistic", "grid_nats_to_bits"]
+__all__ = [
+    "DISCRETE",
+    "BetaBinomial",
+    "DiscretizedLogistic",
+    "DiscretizedLogisticMixture",
+    "NegativeBinomial",
+    "ZeroInflated",
+    "grid_nats_to_bits",
+]

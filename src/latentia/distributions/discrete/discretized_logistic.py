@@ -4,17 +4,18 @@ Kingma et al. (2016), Improving Variational Inference with Inverse Autoregressiv
 """
 
 import math
-from typing import Any
 
 import torch
-from torch import Size, Tensor
-from torch.distributions import Distribution, constraints
-from torch.distributions.utils import broadcast_all
+from torch import Tensor
+from torch.distributions import constraints
 from torch.nn import functional as F
 from torch.types import _size
 
+from latentia.distributions.entry import Entry, How
+from latentia.distributions.parametric import Parametric
 
-class _Grid(constraints.Constraint):
+
+class Grid(constraints.Constraint):
     """The values 0, 1/(levels-1), ..., 1."""
 
     is_discrete = True
@@ -28,8 +29,11 @@ class _Grid(constraints.Constraint):
         cell = value * (self.levels - 1)
         return (value >= 0) & (value <= 1) & ((cell - cell.round()).abs() < 1e-3)
 
+    def __repr__(self) -> str:
+        return f"a multiple of 1/{self.levels - 1} from 0 to 1"
 
-class DiscretizedLogistic(Distribution):
+
+class DiscretizedLogistic(Parametric):
     """Mass of each of ``levels`` grey levels k / (levels - 1); the end cells take the tails, so that the masses sum to 1.
 
     Args:
@@ -38,50 +42,41 @@ class DiscretizedLogistic(Distribution):
         levels: number of grey levels, 256 for a stored byte.
     """
 
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     has_enumerate_support = True
+    loc: Tensor
+    scale: Tensor
 
-    def __init__(self, loc: Tensor, scale: Tensor, levels: int = 256, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
+    def __init__(
+        self, loc: Tensor | float, scale: Tensor | float, levels: int = 256, validate_args: bool | None = None
+    ) -> None:
         self.levels = levels
-        super().__init__(self.loc.shape, validate_args=validate_args)
+        super().__init__(loc=loc, scale=scale, validate_args=validate_args)
 
-    @property
-    def arg_constraints(self) -> dict[str, constraints.Constraint]:
-        return {"loc": constraints.real, "scale": constraints.positive}
-
-    @property
-    def support(self) -> constraints.Constraint:
-        return _Grid(self.levels)
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
+    def support(self) -> constraints.Constraint:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return Grid(self.levels)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """log mass in nats: value (..., on the grid) -> (...)."""
-        top = self.levels - 1
-        # Edges from the cell's number, so that neighbours share theirs to the last digit and the masses telescope.
-        cell = (value * top).round()
-        upper = ((cell + 0.5) / top - self.loc) / self.scale
-        lower = ((cell - 0.5) / top - self.loc) / self.scale
-        # log(sigmoid(upper) - sigmoid(lower)) without cancellation, from
-        # sigmoid(u) - sigmoid(l) = sigmoid(u) sigmoid(-l) (1 - exp(l - u)).
-        width = (1 / (top * self.scale)).clamp_min(1e-30)
-        inner = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-width))
-        return torch.where(cell < 0.5, F.logsigmoid(upper), torch.where(cell > top - 0.5, F.logsigmoid(-lower), inner))
+        """log mass in nats: value (..., on the grid) -> (...); unchecked, that of the nearest cell, -inf beyond the ends."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return mask_beyond_ends(value, self.levels, log_cell_mass(value, self.loc, self.scale, self.levels))
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
-        shape = self._extended_shape(Size(sample_shape))
+        shape = self._draw_shape(sample_shape)
         with torch.no_grad():
-            u = torch.rand(shape, dtype=self.loc.dtype, device=self.loc.device).clamp(1e-7, 1 - 1e-7)
-            continuous = self.loc + self.scale * torch.logit(u)
-            return (continuous.clamp(0, 1) * (self.levels - 1)).round() / (self.levels - 1)
+            return draw_level(self.loc.expand(shape), self.scale, self.levels)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """The grey levels: (levels, *batch), or (levels, 1, ...) where ``expand`` is False."""
         grid = torch.linspace(0, 1, self.levels, dtype=self.loc.dtype, device=self.loc.device)
-        grid = grid.reshape((-1,) + (1,) * self.loc.ndim)
+        grid = grid.reshape((-1,) + (1,) * len(self.batch_shape))
         return grid.expand(-1, *self.batch_shape) if expand else grid
 
     def _cell_masses(self) -> tuple[Tensor, Tensor]:
         grid = self.enumerate_support(expand=False)
-        return grid, self.log_prob(grid).exp()
+        return grid, log_cell_mass(grid, self.loc, self.scale, self.levels).exp()
 
     @property
     def mean(self) -> Tensor:
@@ -91,15 +86,48 @@ class DiscretizedLogistic(Distribution):
     @property
     def variance(self) -> Tensor:
         grid, mass = self._cell_masses()
-        return (grid.square() * mass).sum(0) - (grid * mass).sum(0).square()
+        # About the mean: the difference of two squares falls below zero where one level has all the mass.
+        return ((grid - (grid * mass).sum(0)).square() * mass).sum(0)
 
     @property
     def mode(self) -> Tensor:
-        return (self.loc.clamp(0, 1) * (self.levels - 1)).round() / (self.levels - 1)
+        """The cell at loc, or an end whose tail outweighs it."""
+        top = self.levels - 1
+        peak = (self.loc.clamp(0, 1) * top).round() / top
+        cells = torch.stack([peak, torch.zeros_like(peak), torch.ones_like(peak)])
+        best = log_cell_mass(cells, self.loc, self.scale, self.levels).argmax(0, keepdim=True)
+        return cells.gather(0, best).squeeze(0)
 
-    def expand(self, batch_shape: _size, _instance: Any = None) -> "DiscretizedLogistic":
-        shape = Size(batch_shape)
-        return DiscretizedLogistic(self.loc.expand(shape), self.scale.expand(shape), self.levels, validate_args=False)
+    def entropy(self) -> Tensor:
+        log_mass = log_cell_mass(self.enumerate_support(expand=False), self.loc, self.scale, self.levels)
+        return -(log_mass.exp() * log_mass).sum(0)
+
+
+def log_cell_mass(value: Tensor, loc: Tensor, scale: Tensor, levels: int) -> Tensor:
+    """log mass of the cell that holds each value, in nats: the three broadcast -> (...)."""
+    top = levels - 1
+    # Edges from the cell's number, so that neighbours share theirs to the last digit and the masses telescope.
+    cell = (value * top).round()
+    upper = ((cell + 0.5) / top - loc) / scale
+    lower = ((cell - 0.5) / top - loc) / scale
+    # log(sigmoid(upper) - sigmoid(lower)) without cancellation, from
+    # sigmoid(u) - sigmoid(l) = sigmoid(u) sigmoid(-l) (1 - exp(l - u)).
+    width = (1 / (top * scale)).clamp_min(1e-30)
+    inner = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-width))
+    return torch.where(cell < 0.5, F.logsigmoid(upper), torch.where(cell > top - 0.5, F.logsigmoid(-lower), inner))
+
+
+def mask_beyond_ends(value: Tensor, levels: int, log_mass: Tensor) -> Tensor:
+    """-inf where a value lies more than half a cell outside [0, 1]."""
+    half = 0.5 / (levels - 1)
+    return torch.where((value >= -half) & (value <= 1 + half), log_mass, -torch.inf)
+
+
+def draw_level(loc: Tensor, scale: Tensor, levels: int) -> Tensor:
+    """One grey level for each loc (...) -> (...)."""
+    u = torch.rand(loc.shape, dtype=loc.dtype, device=loc.device).clamp(1e-7, 1 - 1e-7)
+    continuous = loc + scale * torch.logit(u)
+    return (continuous.clamp(0, 1) * (levels - 1)).round() / (levels - 1)
 
 
 def grid_nats_to_bits(nats: float, n_values: float) -> float:
@@ -109,3 +137,14 @@ def grid_nats_to_bits(nats: float, n_values: float) -> float:
     8.0
     """
     return nats / (n_values * math.log(2.0))
+
+
+DISCRETIZED_LOGISTIC = Entry(
+    DiscretizedLogistic,
+    How.NONE,
+    "sigmoid((x + h - loc) / scale) - sigmoid((x - h - loc) / scale), h = 0.5 / (levels - 1); the ends take the tails",
+    "Kingma et al. (2016), Improving Variational Inference with Inverse Autoregressive Flow",
+    typical={"loc": [0.3, 0.8], "scale": [0.05, 0.2], "levels": 17},
+    extreme={"loc": [-1e3, 0.5, 1e3], "scale": [1e-6, 1e5, 1.0], "levels": 256},
+    invalid={"scale": [-1.0, 0.1]},
+)

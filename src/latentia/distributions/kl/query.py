@@ -1,23 +1,11 @@
-"""KL divergences with a closed form that torch does not know, and the question whether one is known."""
+"""Whether KL(q || p) has a closed form, and what it is, for the whole event or a latent at a time."""
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, kl_divergence, register_kl
+from torch.distributions import Distribution, Independent, kl_divergence
 
 from latentia.core.errors import NoClosedForm
-
-
-@register_kl(MultivariateNormal, Independent)
-def _kl_full_rank_diagonal(q: MultivariateNormal, p: Independent) -> Tensor:
-    """KL(N(m, LL') || N(mu, diag sigma^2)), (B,) nats."""
-    if not isinstance(p.base_dist, Normal) or p.reinterpreted_batch_ndims != 1:
-        raise NotImplementedError
-    scale = p.base_dist.scale
-    # tr(S^-1 LL') is the squared length of the rows of L, each over its own sigma.
-    trace = (q.scale_tril / scale.unsqueeze(-1)).square().sum((-2, -1))
-    distance = ((q.loc - p.base_dist.loc) / scale).square().sum(-1)
-    log_dets = 2 * (scale.log().sum(-1) - torch.diagonal(q.scale_tril, dim1=-2, dim2=-1).log().sum(-1))
-    return 0.5 * (trace + distance - q.loc.shape[-1] + log_dets)
+from latentia.distributions.kl.table import by_quadrature
 
 
 def closed_kl(q: Distribution, p: Distribution) -> Tensor:
@@ -26,16 +14,21 @@ def closed_kl(q: Distribution, p: Distribution) -> Tensor:
     Raises:
         NoClosedForm: no closed form is registered for the pair.
     """
-    try:
-        return kl_divergence(q, _as_wide_as(q, p))
-    except NotImplementedError:
-        raise NoClosedForm(
-            f"KL({describe(q)} || {describe(p)}) has no closed form; use gradient='reparameterized' (or 'auto')."
-        ) from None
+    p = _as_wide_as(q, p)
+    if not by_quadrature(q, p):
+        try:
+            return kl_divergence(q, p)
+        except NotImplementedError:
+            pass
+    raise NoClosedForm(
+        f"KL({describe(q)} || {describe(p)}) has no closed form; use gradient='reparameterized' (or 'auto')."
+    ) from None
 
 
 def has_closed_kl(q: Distribution, p: Distribution) -> bool:
     """Whether ``closed_kl`` would answer."""
+    if by_quadrature(q, p):
+        return False
     try:
         with torch.no_grad():
             kl_divergence(q, _as_wide_as(q, p))

@@ -1,7 +1,28 @@
 """Distributions whose event is a structure in one tensor: a chain, a sequence, a hierarchy, a part."""
 
 from latentia.distributions.entry import Entry
+from latentia.distributions.structured.autoregressive import AUTOREGRESSIVE, Autoregressive
+from latentia.distributions.structured.chain import CHAIN, Chain
+from latentia.distributions.structured.hierarchy import HIERARCHY, Hierarchy
+from latentia.distributions.structured.linear_gaussian_chain import LINEAR_GAUSSIAN_CHAIN, LinearGaussianChain
+from latentia.distributions.structured.linear_gaussian_observations import LinearEmission, LinearGaussianObservations
+from latentia.distributions.structured.masked import MASKED, Masked
 
-STRUCTURED: dict[str, Entry] = {}
+STRUCTURED: dict[str, Entry] = {
+    "chain": CHAIN,
+    "autoregressive": AUTOREGRESSIVE,
+    "linear-gaussian-chain": LINEAR_GAUSSIAN_CHAIN,
+    "hierarchy": HIERARCHY,
+    "masked": MASKED,
+}
 
-__all__ = ["STRUCTURED"]
+__all__ = [
+    "STRUCTURED",
+    "Autoregressive",
+    "Chain",
+    "Hierarchy",
+    "LinearEmission",
+    "LinearGaussianChain",
+    "LinearGaussianObservations",
+    "Masked",
+]
