@@ -85,7 +85,7 @@ def test_nested_supports_are_finite_and_others_infinite() -> None:
 
 
 @pytest.mark.parametrize("kind", [Logistic, Laplace])
-def test_to_a_gumbel_it_is_finite_where_the_tail_is_narrow(kind: type[Distribution]) -> None:
+def test_to_a_gumbel_it_is_finite_where_the_tail_is_narrow(kind: type[Logistic] | type[Laplace]) -> None:
     q, p = (
         kind(torch.tensor([-1.0, 0.5]).double(), torch.tensor([0.4, 1.2]).double()),
         Gumbel(torch.tensor(0.2).double(), 2.0),

@@ -215,7 +215,7 @@ OUTSIDE = {
     "reciprocal": [0.1, -1.0, 9.0],
     "gompertz": [-1.0],
     "erlang": [-1.0, 0.0],
-    "triangular": [-3.0, 7.0],
+    "triangular": [-3.0, -1.0, 3.0, 7.0],
     "truncated-normal": [-3.0, 7.0],
     "continuous-bernoulli": [-0.5, 1.5],
 }

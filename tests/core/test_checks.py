@@ -1,6 +1,8 @@
 """A refusal says what was wanted, how much of what came was wrong, where first, and what to do; it never prints a tensor."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -95,3 +97,13 @@ def test_every_error_of_the_library_is_caught_by_one_name() -> None:
     kinds = [kind for kind in vars(all_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     assert len(kinds) > 5
     assert all(issubclass(kind, LatentiaError) and issubclass(kind, ValueError) for kind in kinds)
+
+
+def test_importing_the_library_leaves_torchs_checks_as_they_were() -> None:
+    code = (
+        "import importlib, pkgutil, torch, latentia\n"
+        "for module in pkgutil.walk_packages(latentia.__path__, 'latentia.'):\n"
+        "    if not module.name.endswith('__main__'): importlib.import_module(module.name)\n"
+        "assert torch.distributions.Distribution._validate_args"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import torch
@@ -29,7 +30,8 @@ class Measure:
         self.free: Tensor | None = None
         if _is_continuous(distribution) and not isinstance(innermost(support), type(unit_vector)):
             with torch.random.fork_rng(devices=[]):
-                draws = _transform(distribution).inv(observed(distribution, distribution.sample((2_000,))))
+                seen = observed(distribution, distribution.sample((2_000,)))
+                draws = cast("Tensor", _transform(distribution).inv(seen))
             self.free = _line_or_plane(draws.reshape(2_000, *distribution.batch_shape, -1))
 
     def at(self, distribution: Distribution) -> tuple[Tensor, Tensor]:
@@ -51,13 +53,13 @@ class Measure:
             u.shape[-1:] if isinstance(support_of(distribution), type(constraints.simplex)) else _seen_shape(distribution)
         )
         u = u.reshape(*u.shape[:-1], *inner)
-        points = transform(u)
+        points = cast("Tensor", transform(u))  # torch types a cached answer as maybe none
         log_slope = transform.log_abs_det_jacobian(u, points)
         weights = cell * log_slope.reshape(*cell.shape, -1).sum(-1).exp()
         # Nodes that rounding puts on an end of the support, or beyond every float, count nothing.
         good = points.isfinite()
         if not isinstance(distribution, Masked):
-            inside = support_of(distribution).check(points)
+            inside: Tensor = support_of(distribution).check(points)
             good = good & inside.reshape(*inside.shape, *(1,) * (points.ndim - inside.ndim))
         good = good.reshape(*cell.shape, -1).all(-1)
         middle = points[len(points) // 2].expand_as(points)

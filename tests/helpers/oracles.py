@@ -32,22 +32,26 @@ class LinearGaussianRows(Rows):
     """z ~ N(a, diag e^2b), x | z ~ N(W z + m, s^2 I): PPCA, but for a prior that learns too."""
 
     def prior(self, given: Tensor | None = None) -> Distribution:
-        return Independent(Normal(self.theta["prior_loc"], self.theta["prior_log_scale"].exp()), 1)
+        return Independent(
+            Normal(self.theta["prior_loc"], self.theta["prior_log_scale"].exp(), validate_args=False), 1, validate_args=False
+        )
 
     def likelihood(self, z: Tensor, given: Tensor | None = None) -> Distribution:
         loc = torch.einsum("rdq,krq->krd", self.theta["weight"], z) + self.theta["mean"]
-        return Independent(Normal(loc, self.theta["log_sigma"].exp().unsqueeze(-1)), 1)
+        return Independent(
+            Normal(loc, self.theta["log_sigma"].exp().unsqueeze(-1), validate_args=False), 1, validate_args=False
+        )
 
 
 class BitRows(Rows):
     """Independent bits z, and independent bits x given z."""
 
     def prior(self, given: Tensor | None = None) -> Distribution:
-        return Independent(Bernoulli(logits=self.theta["prior_logits"]), 1)
+        return Independent(Bernoulli(logits=self.theta["prior_logits"], validate_args=False), 1, validate_args=False)
 
     def likelihood(self, z: Tensor, given: Tensor | None = None) -> Distribution:
         logits = torch.einsum("rdq,krq->krd", self.theta["weight"], z) + self.theta["mean"]
-        return Independent(Bernoulli(logits=logits), 1)
+        return Independent(Bernoulli(logits=logits, validate_args=False), 1, validate_args=False)
 
 
 class Oracle(ABC):

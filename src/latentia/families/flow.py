@@ -7,10 +7,15 @@ Real NVP.
 import torch
 from torch import Tensor
 from torch.distributions import AffineTransform, Distribution, TransformedDistribution
-from zuko.flows import RealNVP
 
 from latentia.core.errors import ShapeError
 from latentia.families.base import Family, positive
+
+# Importing zuko switches torch's checks of arguments off for the whole process, a decision that is not ours to make.
+_checks = Distribution._validate_args
+from zuko.flows import RealNVP  # noqa: E402
+
+Distribution.set_default_validate_args(_checks)
 
 
 class Flow(Family):

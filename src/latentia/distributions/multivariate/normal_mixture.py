@@ -24,8 +24,9 @@ HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 class NormalMixture(Parametric):
     """sum_k pi_k prod_d N(z_d; loc_kd, scale_kd) over vectors of length D.
 
-    ``rsample`` is exact and its gradient unbiased, but between components far apart a draw's gradient in the weights is
-    rare and large, as mass has to be carried across the gap; ``stratified`` has no such trouble, at K times the draws.
+    ``rsample`` is exact and its gradient, of the first order only, unbiased; but between components far apart a draw's
+    gradient in the weights is rare and large, as mass has to be carried across the gap. ``stratified`` has no such
+    trouble, at K times the draws.
 
     Args:
         logits: (*batch, K) log weights, up to a constant.
@@ -169,7 +170,7 @@ def _excess(y: Tensor, log_weights: Tensor, log_conditional: Tensor) -> Tensor:
     tails = log_weights + torch.special.log_ndtr(side * y)
     mean_tail = torch.logsumexp(tails, -2, keepdim=True)
     # In the empty gap between far components the rate is beyond every number; no draw falls there, unless rounded into it.
-    limit = 0.5 * math.log(torch.finfo(y.dtype).max)
+    limit = 0.25 * math.log(torch.finfo(y.dtype).max)
     own = (tails - log_conditional).clamp_max(limit).exp()
     shared = (log_weights + mean_tail - log_conditional).clamp_max(limit).exp()
     return side * (own - shared)

@@ -21,7 +21,7 @@ class VonMisesFisher(Parametric):
     """Density proportional to exp(concentration * loc'z) on the unit sphere, with respect to its area.
 
     The length of ``loc`` is divided out, so that gradients in it lie along the sphere. Draws carry a gradient that turns
-    with ``loc`` (by the smallest rotation) and slides along the meridian with ``concentration``.
+    with ``loc`` (by the smallest rotation) and slides along the meridian with ``concentration``; of the first order only.
 
     Args:
         loc: (*batch, D) unit vector, D at least 2: the mode, and the direction of the mean.

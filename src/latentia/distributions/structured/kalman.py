@@ -174,7 +174,7 @@ def eliminate(array: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
     Returns:
         R11 (..., N, N) upper triangular with a positive diagonal, R12 (..., N, K), R22 (..., min(R, N + K) - N, K).
     """
-    r11, r12, r22 = _Eliminate.apply(array, n)  # pyright: ignore[reportGeneralTypeIssues]  torch types apply as Any
+    r11, r12, r22 = _Eliminate.apply(array, n)
     return r11, r12, r22
 
 

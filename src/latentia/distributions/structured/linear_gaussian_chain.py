@@ -1,7 +1,7 @@
 """A Markov chain of vectors with linear Gaussian steps, one draw of which is a whole path.
 
 Kalman (1960), A New Approach to Linear Filtering and Prediction Problems; Särkkä (2013), Bayesian Filtering and Smoothing,
-chapter 4. XX.
+chapter 4. What such a chain is, given noisy linear observations of it, stands in ``kalman``.
 """
 
 import math

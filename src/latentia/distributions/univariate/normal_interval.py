@@ -16,7 +16,7 @@ WINDOW = 40.0
 DEEP = 8.0
 # Levels of the continued fraction and steps of Newton's method, each enough for float64 from DEEP on.
 LEVELS = 10
-STEPS = 3
+STEPS = 2
 
 
 def anywhere(mask: Tensor) -> bool:
