@@ -212,6 +212,14 @@ def test_both_ways_agree_where_the_polynomials_take_over(middle: float) -> None:
         torch.testing.assert_close(d.log_prob(x), wide.log_prob(x.double()).float(), rtol=0, atol=digits)
 
 
+def test_rounding_never_carries_a_quantile_past_an_end() -> None:
+    loc, low, length = torch.randn(3, 5_000) * torch.tensor([[1.0], [5.0], [3.0]])
+    scale, high = torch.rand(5_000) * 3 + 0.1, low + length.abs() + 1e-3
+    d = TruncatedNormal(loc, scale, low, high)
+    x = d.icdf(torch.tensor([0.0, 1e-7, 1 - 6e-8, 1.0]).unsqueeze(-1))
+    assert bool(((x >= low) & (x <= high)).all())
+
+
 def test_without_ends_it_is_the_normal_and_with_one_at_its_mean_half_of_it() -> None:
     x = torch.linspace(0.1, 5.0, 20).double()
     scale = torch.tensor(1.7).double()

@@ -1,5 +1,6 @@
 """Distributions of one number against SciPy, mpmath and their own definitions, in float64 unless said otherwise."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 from torch.distributions import Distribution
+from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli as TorchLogitRelaxedBernoulli
 
 from helpers.chance import assert_mean_is
 from latentia.core.errors import ShapeError, SupportError
@@ -21,6 +23,7 @@ from latentia.distributions.univariate import (
     Erlang,
     Gompertz,
     Logistic,
+    LogitRelaxedBernoulli,
     Rayleigh,
     Reciprocal,
     Triangular,
@@ -103,7 +106,7 @@ def test_gompertz_moments_are_exact_from_tiny_to_huge_shapes(shape: float) -> No
 
 @pytest.mark.parametrize("ratio", [1e-9, 1e-3, 1.6, 1.8, 50.0, 1e8])
 def test_reciprocal_moments_keep_their_digits_where_the_ends_are_near(ratio: float) -> None:
-    low, high = torch.tensor([3.1, 3.1 * (1 + ratio)], dtype=torch.float64)
+    low, high = torch.tensor([math.pi, math.pi * (1 + ratio)], dtype=torch.float64)
     a, b = mpmath.mpf(float(low)), mpmath.mpf(float(high))
     with mpmath.workdps(60):
         length = mpmath.log(b / a)
@@ -354,7 +357,14 @@ def test_torch_s_rows_say_how_torch_draws() -> None:
     assert "standard deviation" in TORCH["normal"].source
     implicit = {name for name, entry in TORCH.items() if entry.how is How.IMPLICIT}
     assert implicit == {"gamma", "beta", "dirichlet", "chi2"}
-    for name in ("relaxed-one-hot-categorical", "logit-relaxed-bernoulli"):
-        d: Any = TORCH[name].example(dtype=torch.float64)
-        assert float(d.temperature) == TEMPERATURE
-        assert d.log_prob(d.sample()).dtype == torch.float64
+    d: Any = TORCH["relaxed-one-hot-categorical"].example(dtype=torch.float64)
+    assert float(d.temperature) == TEMPERATURE
+    assert d.log_prob(d.sample()).dtype == torch.float64
+
+
+def test_the_relaxed_coin_is_torch_s_where_torch_has_one() -> None:
+    temperature, logits = torch.tensor(0.7).double(), torch.tensor([-3.0, 0.5, 2.0]).double()
+    ours, theirs = LogitRelaxedBernoulli(temperature, logits), TorchLogitRelaxedBernoulli(temperature, logits=logits)
+    value = torch.linspace(-9, 9, 37).double().unsqueeze(-1)
+    torch.testing.assert_close(ours.log_prob(value), theirs.log_prob(value))
+    torch.testing.assert_close(1 - ours.cdf(torch.zeros(()).double()), ours.probs)

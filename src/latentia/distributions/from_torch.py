@@ -25,11 +25,10 @@ from torch.distributions import (
     Uniform,
     Weibull,
 )
-from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli
 
 from latentia.distributions.entry import Entry, How
 
-# Of the relaxed distributions, which are a family of their own at each temperature.
+# Of the relaxed distribution, which is a family of its own at each temperature.
 TEMPERATURE = 0.7
 
 KINGMA = "Kingma & Welling (2014), Auto-encoding variational Bayes, sec. 2.4"
@@ -42,11 +41,6 @@ MADDISON = "Maddison, Mnih & Teh (2017), The concrete distribution"
 def relaxed_one_hot_categorical(logits: Tensor) -> RelaxedOneHotCategorical:
     """The concrete distribution at temperature 0.7: logits (..., K) -> a draw from the simplex (..., K)."""
     return RelaxedOneHotCategorical(logits.new_tensor(TEMPERATURE), logits=logits)
-
-
-def logit_relaxed_bernoulli(logits: Tensor) -> LogitRelaxedBernoulli:
-    """The logit of a relaxed coin at temperature 0.7; torch draws as if logits ended at about 16, in float64 at 36."""
-    return LogitRelaxedBernoulli(logits.new_tensor(TEMPERATURE), logits=logits)
 
 
 TORCH: dict[str, Entry] = {
@@ -202,14 +196,5 @@ TORCH: dict[str, Entry] = {
         typical={"logits": [[0.5, -0.5, 0.0], [1.0, 0.0, 0.3]]},
         extreme={"logits": [[20.0, -20.0, 0.0], [-20.0, -20.0, 20.0], [0.0, 0.0, 0.0]]},
         invalid={"logits": [[float("nan"), 0.0, 0.0], [0.0, 0.0, 0.0]]},
-    ),
-    "logit-relaxed-bernoulli": Entry(
-        logit_relaxed_bernoulli,
-        How.LOCATION_SCALE,
-        "(logits + log(u / (1 - u))) / temperature",
-        MADDISON,
-        typical={"logits": [-1.0, 0.5]},
-        extreme={"logits": [-15.0, 0.0, 15.0]},
-        invalid={"logits": [float("nan"), 0.0]},
     ),
 }

@@ -5,12 +5,14 @@ from latentia.distributions.univariate.delta import DELTA, Delta
 from latentia.distributions.univariate.erlang import ERLANG, Erlang
 from latentia.distributions.univariate.gompertz import GOMPERTZ, Gompertz
 from latentia.distributions.univariate.logistic import LOGISTIC, Logistic
+from latentia.distributions.univariate.logit_relaxed_bernoulli import LOGIT_RELAXED_BERNOULLI, LogitRelaxedBernoulli
 from latentia.distributions.univariate.rayleigh import RAYLEIGH, Rayleigh
 from latentia.distributions.univariate.reciprocal import RECIPROCAL, Reciprocal
 from latentia.distributions.univariate.triangular import TRIANGULAR, Triangular
 from latentia.distributions.univariate.truncated_normal import TRUNCATED_NORMAL, TruncatedNormal
 
 UNIVARIATE = {
+    "logit-relaxed-bernoulli": LOGIT_RELAXED_BERNOULLI,
     "logistic": LOGISTIC,
     "rayleigh": RAYLEIGH,
     "reciprocal": RECIPROCAL,
@@ -29,6 +31,7 @@ __all__ = [
     "Erlang",
     "Gompertz",
     "Logistic",
+    "LogitRelaxedBernoulli",
     "Rayleigh",
     "Reciprocal",
     "Triangular",
