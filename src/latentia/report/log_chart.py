@@ -7,14 +7,14 @@ from typing import NamedTuple
 from latentia.report.markup import Markup, join, tag
 from latentia.report.svg import Frame, Point, circle, frame, line, segment, svg, text
 
-WIDTH, HEIGHT, KEY = 380.0, 300.0, 210.0
+WIDTH, HEIGHT, KEY = 380.0, 300.0, 240.0
 # Okabe & Ito's colours, told apart by the colour blind, on white as on black.
 COLOURS = ("#d55e00", "#e69f00", "#cc79a7", "#0072b2", "#56b4e9", "#009e73", "#888888")
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #777 }
 .title { font-weight: 600; fill: #555 }
 .rule { stroke: #8883; stroke-width: 1 } .axis { stroke: #888 }
-path { fill: none; stroke-width: 2 }
+.line { fill: none; stroke-width: 2 }
 @media (prefers-color-scheme: dark) { text { fill: #aaa } .title { fill: #ccc } }
 """
 
