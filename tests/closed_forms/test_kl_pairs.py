@@ -19,6 +19,7 @@ from latentia.core.errors import NoClosedForm
 from latentia.distributions import (
     DISTRIBUTIONS,
     Delta,
+    LinearGaussianChain,
     Logistic,
     Reciprocal,
     TruncatedNormal,
@@ -29,7 +30,7 @@ from latentia.distributions.kl import PAIRS, Method
 
 # These need more than a density over one or two numbers, or an integral that diverges; they have tests of their own.
 ELSEWHERE = {(MultivariateNormal, Independent), (Independent, MultivariateNormal), (Delta, Distribution)}
-ELSEWHERE |= {(Logistic, Gumbel), (Laplace, Gumbel)}
+ELSEWHERE |= {(LinearGaussianChain, LinearGaussianChain), (Logistic, Gumbel), (Laplace, Gumbel)}
 HERE = [pytest.param(q, p, id=f"{q.__name__}-{p.__name__}") for q, p in PAIRS if (q, p) not in ELSEWHERE]
 
 

@@ -5,13 +5,18 @@ from latentia.distributions.structured.autoregressive import AUTOREGRESSIVE, Aut
 from latentia.distributions.structured.chain import CHAIN, Chain
 from latentia.distributions.structured.hierarchy import HIERARCHY, Hierarchy
 from latentia.distributions.structured.linear_gaussian_chain import LINEAR_GAUSSIAN_CHAIN, LinearGaussianChain
-from latentia.distributions.structured.linear_gaussian_observations import LinearEmission, LinearGaussianObservations
+from latentia.distributions.structured.linear_gaussian_observations import (
+    LINEAR_GAUSSIAN_OBSERVATIONS,
+    LinearEmission,
+    LinearGaussianObservations,
+)
 from latentia.distributions.structured.masked import MASKED, Masked
 
 STRUCTURED: dict[str, Entry] = {
     "chain": CHAIN,
     "autoregressive": AUTOREGRESSIVE,
     "linear-gaussian-chain": LINEAR_GAUSSIAN_CHAIN,
+    "linear-gaussian-observations": LINEAR_GAUSSIAN_OBSERVATIONS,
     "hierarchy": HIERARCHY,
     "masked": MASKED,
 }

@@ -207,7 +207,7 @@ class _Eliminate(torch.autograd.Function):
         # R22' R22 is that of M2 - Q1 R12 = Q2 R22, in which R12 = Q1' M2.
         left = q2 @ g22
         to_q1 = (q1 @ r12 + q2 @ r22) @ g12.mT - left @ r12.mT
-        skew = r11 @ g11.triu().mT - to_q1.mT @ q1
+        skew = r11 @ g11.mT - to_q1.mT @ q1
         to_m1 = to_q1 + q1 @ (skew.tril() + skew.tril(-1).mT)
         to_m1 = torch.linalg.solve_triangular(r11.mT, to_m1, upper=False, left=False)
         return torch.cat([to_m1, left + q1 @ g12], -1), None

@@ -8,12 +8,13 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import MultivariateNormal, constraints, register_kl
+from torch.distributions import MultivariateNormal, constraints
 from torch.nn import functional as F
 from torch.types import _size
 
 from latentia.core.errors import ShapeError
 from latentia.distributions.entry import Entry, How
+from latentia.distributions.kl.table import divergence
 from latentia.distributions.parametric import Parametric
 
 
@@ -212,7 +213,7 @@ def _n_steps(
         raise ShapeError(f"LinearGaussianChain: {shapes} have steps {counts}; give each T - 1 steps, or one.") from None
 
 
-@register_kl(LinearGaussianChain, LinearGaussianChain)
+@divergence(LinearGaussianChain, LinearGaussianChain)
 def _kl_chains(q: LinearGaussianChain, p: LinearGaussianChain) -> Tensor:
     """KL(q || p) in nats by the chain rule: that of z_1, and of each step on average over where q comes from."""
     if q.event_shape != p.event_shape:

@@ -194,8 +194,7 @@ class LinearGaussianObservations(Parametric):
         else:
             batch, keep = torch.broadcast_shapes(self.batch_shape, seen.shape[:-2]), seen.to(tril.dtype)
             count = keep.sum((-2, -1))
-            # Twice, so that neither a NaN in x nor its gradient passes.
-            rest = torch.where(seen, torch.where(seen, x, 0) - offset, 0)
+            rest = torch.where(seen, x - offset, 0)
             weight = keep.unsqueeze(-1) * weight
             noise, unit = torch.broadcast_tensors(keep.unsqueeze(-1) * tril, torch.diag_embed(1 - keep))
             tril, _ = kalman.lower_factor(torch.cat([noise, unit], -1))
