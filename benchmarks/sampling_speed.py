@@ -15,11 +15,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 from torch import distributions as td
+from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli
 
 from latentia import distributions as ld
 
 Sampler = Callable[[], Tensor]
-ROWS, N, D, T = 1000, 1000, 5, 20
+ROWS, N, D, T, SHORT = 1000, 1000, 5, 20, 10
 LIMIT = 3.0
 
 
@@ -37,12 +38,12 @@ def trunc_normal() -> Tensor:
     return torch.nn.init.trunc_normal_(torch.empty(N, ROWS), 0.3, 1.0, -1.0, 2.0)
 
 
-def walk(n: int) -> Sampler:
-    """T normals, each around the one before: what a person would write by hand."""
+def walk(n: int, length: int = T) -> Sampler:
+    """Normals, each around the one before: what a person would write by hand."""
 
     def sample() -> Tensor:
         z = [td.Normal(torch.zeros(ROWS), 1.0).rsample((n,))]
-        for _ in range(T - 1):
+        for _ in range(length - 1):
             z.append(td.Normal(0.9 * z[-1], 0.5).rsample())
         return torch.stack(z, -1)
 
@@ -59,6 +60,8 @@ def vectors() -> dict[str, tuple[str, Sampler, Sampler]]:
     n = N // D
     mixed = td.MixtureSameFamily(td.Categorical(logits=mixture[0]), td.Independent(td.Normal(*mixture[1:]), 1))
     chain = ld.LinearGaussianChain(torch.zeros(100, 2), torch.eye(2), 0.9 * torch.eye(2), 0.5 * torch.eye(2), length=T)
+    seen = ld.LinearGaussianObservations(chain, ld.LinearEmission(torch.eye(2), 0.3 * torch.eye(2)))
+    base = td.Independent(td.Normal(loc, 1.0), 1)
     return {
         "elliptical (normal)": (
             "MultivariateNormal",
@@ -92,6 +95,18 @@ def vectors() -> dict[str, tuple[str, Sampler, Sampler]]:
             drawn(chain, 100),
             drawn(chain.joint(), 100),
         ),
+        # Every step draws its whole prefix anew, as a law cannot be cut: (1 + T) / 2 times the numbers of the loop.
+        "autoregressive": (
+            "Normal, in a loop",
+            drawn(ld.Autoregressive(lambda x: td.Normal(0.9 * x, 0.5), SHORT, 0.0, (ROWS,)), N // SHORT),
+            walk(N // SHORT, SHORT),
+        ),
+        "linear Gaussian observations": (
+            "MultivariateNormal",
+            drawn(seen, 100),
+            drawn(td.MultivariateNormal(torch.zeros(100, 2 * T), scale_tril=chain.joint().scale_tril), 100),
+        ),
+        "masked": ("Independent (its base)", drawn(ld.Masked(base, torch.rand(ROWS, D) < 0.5), n), drawn(base, n)),
         "hierarchy": (
             "Normal",
             drawn(ld.Hierarchy(td.Independent(td.Normal(loc, 1.0), 1), lambda z: td.Independent(td.Normal(z, 0.5), 1)), n),
@@ -108,6 +123,12 @@ def numbers() -> dict[str, tuple[str, Sampler, Sampler]]:
     mixture = (torch.zeros(ROWS, 4), torch.rand(ROWS, 4), torch.full((ROWS, 4), 0.1))
     return {
         "logistic": ("Gumbel", drawn(ld.Logistic(loc, scale)), drawn(gumbel)),
+        "logit relaxed bernoulli": (
+            "LogitRelaxedBernoulli",
+            drawn(ld.LogitRelaxedBernoulli(0.5, loc)),
+            drawn(LogitRelaxedBernoulli(torch.tensor(0.5), logits=loc)),
+        ),
+        "delta": ("Uniform (a delta copies nothing)", drawn(ld.Delta(loc)), drawn(td.Uniform(loc, loc + 1))),
         "rayleigh": ("Weibull", drawn(ld.Rayleigh(scale)), drawn(td.Weibull(scale, torch.full((ROWS,), 2.0)))),
         "reciprocal": ("Pareto", drawn(ld.Reciprocal(scale, scale + 1)), drawn(td.Pareto(scale, scale + 1))),
         "gompertz": ("Gumbel", drawn(ld.Gompertz(scale, scale)), drawn(gumbel)),

@@ -195,6 +195,16 @@ def test_a_sequence_that_does_not_fit_is_refused() -> None:
         Autoregressive(lambda x: Bernoulli(logits=x), T, torch.tensor(0.0)).rsample()
 
 
+def test_a_number_may_start_a_sequence() -> None:
+    def conditional(x: Tensor) -> Distribution:
+        return Normal(0.5 * x, 1.0)
+
+    d, same = (Autoregressive(conditional, T, start) for start in (0.3, torch.tensor(0.3)))
+    x = d.sample((5,))
+    assert x.shape == (5, T)
+    assert_close(d.log_prob(x), same.log_prob(x))
+
+
 def test_entries_whose_bounds_depend_on_earlier_ones_are_held_to_them() -> None:
     d = Autoregressive(lambda x: Uniform(x, x + 1), 3, torch.tensor(0.0))
     assert bool(d.support.check(d.sample((20,))).all())

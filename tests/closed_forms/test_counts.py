@@ -159,7 +159,9 @@ def test_a_value_that_cannot_be_has_no_mass_and_pulls_at_nothing(name: str) -> N
     parameters = entry.parameters()
     leaves = [p.requires_grad_() for p in parameters.values() if isinstance(p, Tensor)]
     d = entry.make(**parameters, validate_args=False)
-    for value in (-1.0, 2.5, 1e9) if name == "beta-binomial" else (-1.0, -0.5) if d.has_enumerate_support else (-1.0, 2.5):
+    assert bool(d.log_prob(torch.tensor(torch.nan)).isnan().all())
+    others = (2.5, 1e9) if name == "beta-binomial" else () if d.has_enumerate_support else (2.5,)
+    for value in (-1.0, -torch.inf, torch.inf, *others):
         log_mass = d.log_prob(torch.tensor(value))
         assert bool((log_mass == -torch.inf).all())
         for slope in torch.autograd.grad(log_mass.sum(), leaves):
@@ -224,9 +226,13 @@ def test_only_counts_are_inflated() -> None:
 
 
 def test_beta_binomial_masses_are_scipy_s() -> None:
-    a, b, k = all_of(torch.float64, [0.2, 1.0, 8.0], [0.5, 1.0, 40.0], [0, 1, 5, 12]).unbind(-1)
+    a, b, k = all_of(torch.float64, [0.2, 1.0, 8.0], [0.5, 1.0, 40.0], [-1, 0, 1, 5, 12, 13]).unbind(-1)
+    d = BetaBinomial(12, a, b.float(), validate_args=False)  # promoted
+    assert_close(d.cdf(k + 0.5), torch.from_numpy(stats.betabinom.cdf(k.numpy(), 12, a.numpy(), b.numpy())))
+    inflated = ZeroInflated(d, -1.0).cdf(k)
+    assert_close(inflated, torch.where(k < 0, 0.0, 1 + (d.cdf(k) - 1) / (1 + math.exp(-1))))
     wanted = torch.from_numpy(stats.betabinom.logpmf(k.numpy(), 12, a.numpy(), b.numpy()))
-    assert_close(BetaBinomial(12, a, b).log_prob(k), wanted, rtol=1e-10, atol=1e-10)
+    assert_close(d.log_prob(k), wanted, rtol=1e-10, atol=1e-10)
 
 
 @DTYPES
@@ -241,14 +247,8 @@ def test_beta_binomial_masses_and_gradients_hold_to_the_ends_of_float32(dtype: t
         for row in zip(n.tolist(), a.tolist(), b.tolist(), k.tolist(), strict=True):
             truth.append(float(exact_beta_binomial(*row)))
             trials, ones, zeros, hits = (mpmath.mpf(each) for each in row)
-            slopes.append(
-                float(
-                    mpmath.digamma(hits + ones)
-                    - mpmath.digamma(ones)
-                    + mpmath.digamma(ones + zeros)
-                    - mpmath.digamma(ones + zeros + trials)
-                )
-            )
+            up = mpmath.digamma(hits + ones) - mpmath.digamma(ones)
+            slopes.append(float(up + mpmath.digamma(ones + zeros) - mpmath.digamma(ones + zeros + trials)))
     eps = torch.finfo(dtype).eps
     assert float(error(log_mass, truth).max()) < 20 * eps
     slope = torch.tensor(slopes, dtype=torch.float64)
@@ -293,3 +293,6 @@ def test_beta_binomial_draws_have_its_moments(dtype: torch.dtype) -> None:
 def test_rows_of_different_totals_share_no_list_of_values() -> None:
     with pytest.raises(ShapeError, match="total_count"):
         BetaBinomial(torch.tensor([3, 4]), 1.0, 1.0).enumerate_support()
+    assert BetaBinomial(5, torch.ones(0), 1.0).enumerate_support().shape == (6, 0)
+    for empty in (BetaBinomial(5, torch.ones(0), 1.0), BetaBinomial(torch.zeros(0), 1.0, 1.0)):
+        assert empty.entropy().shape == empty.cdf(torch.zeros(0)).shape == (0,)

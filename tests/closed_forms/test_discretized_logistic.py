@@ -7,6 +7,7 @@ import torch
 from torch.distributions import Categorical, Independent
 from torch.testing import assert_close
 
+from latentia.core.errors import SupportError
 from latentia.distributions import DiscretizedLogistic, grid_nats_to_bits
 
 LOCS = torch.tensor([-1e3, -3.0, 0.0, 0.2, 0.5, 1.0, 4.0, 1e3])
@@ -42,6 +43,25 @@ def test_masses_are_differences_of_sigmoids(levels: int) -> None:
     assert bool(sound.float().mean() > 0.5)
     assert_close(exact.log_prob(x)[sound], direct[sound].log(), rtol=0, atol=1e-8)
     assert_close(single.log_prob(x.float())[sound].double(), direct[sound].log(), rtol=1e-4, atol=1e-4)
+
+
+@LEVELS
+def test_the_cumulated_masses_are_the_cdf(levels: int) -> None:
+    for dtype in (torch.float32, torch.float64):
+        d = every_pair(levels, dtype)
+        x = d.enumerate_support()
+        up_to = d.log_prob(x).exp().cumsum(0)
+        for at in (x, x + 0.9 / (levels - 1)):  # between two levels it does not rise
+            assert_close(d.cdf(at), up_to, rtol=0, atol=1e-4 if dtype == torch.float32 else 1e-10)
+        ends = d.cdf(torch.tensor([-torch.inf, -1e-2 / levels, 1.0, torch.inf]).reshape(-1, 1))
+        assert_close(ends, torch.tensor([[0.0], [0.0], [1.0], [1.0]], dtype=dtype).expand_as(ends))
+        assert bool(d.cdf(torch.tensor(torch.nan)).isnan().all())
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2.5, True, -3])
+def test_fewer_than_two_levels_are_refused(levels: int) -> None:
+    with pytest.raises(SupportError, match=r"DiscretizedLogistic: levels is .* at least 2"):
+        DiscretizedLogistic(0.5, 0.1, levels)
 
 
 @LEVELS

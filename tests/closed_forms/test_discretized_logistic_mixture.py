@@ -89,6 +89,28 @@ def test_unchecked_values_belong_to_their_cell_and_beyond_the_ends_to_none() -> 
         DiscretizedLogisticMixture(logits, loc, scale, 5, validate_args=True).log_prob(torch.tensor([0.3]))
 
 
+def test_the_cdf_is_the_cumulated_masses() -> None:
+    d = DiscretizedLogisticMixture(*parameters(), 17)
+    x = d.enumerate_support()
+    assert_close(d.cdf(x), d.log_prob(x).exp().cumsum(0))
+    assert not bool(d.cdf(torch.tensor(-0.1)).any())
+
+
+def test_a_number_is_the_location_or_scale_of_every_component() -> None:
+    logits, loc, _ = parameters()
+    short = DiscretizedLogisticMixture(logits, loc, 0.1, 17)
+    x = short.enumerate_support()
+    full = DiscretizedLogisticMixture(logits, loc, torch.full_like(loc, 0.1), 17)
+    assert_close(short.log_prob(x), full.log_prob(x))
+    assert DiscretizedLogisticMixture(logits, 0.5, 0.1, 17).log_prob(x).dtype == torch.float64
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2.5])
+def test_fewer_than_two_levels_are_refused(levels: int) -> None:
+    with pytest.raises(SupportError, match=r"DiscretizedLogisticMixture: levels is .* at least 2"):
+        DiscretizedLogisticMixture(*parameters(), levels=levels)
+
+
 def test_a_differing_number_of_components_is_refused() -> None:
     with pytest.raises(ShapeError, match="components"):
         DiscretizedLogisticMixture(torch.zeros(2, 3), torch.zeros(2, 3), torch.ones(2, 1))

@@ -16,7 +16,9 @@ from helpers.chance import FALSE_ALARM, assert_mean_is
 from latentia.core.errors import ShapeError, SupportError
 from latentia.distributions.multivariate import (
     Elliptical,
+    LaplaceRadius,
     NormalRadius,
+    Radial,
     StudentTRadius,
     elliptical_laplace,
     elliptical_normal,
@@ -201,6 +203,34 @@ def test_at_its_peak_the_laplace_has_a_density_and_no_slope() -> None:
     torch.testing.assert_close(slope, torch.zeros(2, 3))
 
 
+@every_law
+@pytest.mark.parametrize("dim", [1, 3])
+def test_infinitely_far_there_is_no_density_and_at_nan_no_answer(law: str, dim: int) -> None:
+    loc, tril = (each[0].requires_grad_() for each in shape(dim))
+    inf, nan = math.inf, math.nan
+    z = torch.tensor([[inf], [-inf], [nan], [1.0]]).double() * torch.eye(dim)[0] + torch.ones(dim)
+    z[:3, 1:] = torch.tensor([0.0, inf][: dim - 1])
+    d = MAKERS[law](loc, tril)
+    for checked in (False, True):
+        d._validate_args = checked
+        seen = z[[0, 1, 3]] if checked else z
+        log_prob = d.log_prob(seen)
+        assert log_prob[:2].tolist() == [-inf, -inf]
+        assert checked or bool(log_prob[2].isnan())
+        slopes = torch.autograd.grad(d.log_prob(z[[0, 1, 3]]).sum(), (loc, tril))
+        assert all(bool(slope.isfinite().all()) for slope in slopes)
+    squared = torch.tensor([inf, nan]).double()
+    assert d.radial.log_generator(squared, dim).isnan().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("law", [NormalRadius(), StudentTRadius(DF), LaplaceRadius()])
+def test_of_nothing_there_are_no_densities(law: Radial) -> None:
+    loc, tril = shape(2, batch=3)
+    for rows, sizes in ((3, (0,)), (3, (4, 0)), (0, ()), (0, (5,))):
+        d = Elliptical(loc[:rows], tril[:rows], law, validate_args=False)
+        assert d.log_prob(torch.zeros(*sizes, rows, 2).double()).shape == (*sizes, rows)
+
+
 def test_the_radial_law_s_parameters_broadcast_and_expand_with_the_rest() -> None:
     loc, tril = torch.zeros(2), torch.eye(2)
     d = elliptical_student_t(loc, tril, torch.tensor([3.0, 5.0, 9.0]))
@@ -230,6 +260,8 @@ def test_what_does_not_fit_is_refused() -> None:
     loc, tril = shape(3)
     with pytest.raises(ShapeError, match="scale_tril"):
         elliptical_normal(loc[:, :2], tril)
+    with pytest.raises(ShapeError, match="scale_tril is of type float"):
+        elliptical_normal(loc, 1.0)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ShapeError, match="df"):
         elliptical_student_t(loc, tril, torch.ones(5))
     with pytest.raises(ShapeError, match="broadcast"):

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Dirichlet, Independent, MultivariateNormal, Normal
+from torch.distributions import Bernoulli, Categorical, Dirichlet, Independent, MixtureSameFamily, MultivariateNormal, Normal
 from torch.testing import assert_close
 
 from helpers.linear_normal import randn
@@ -89,3 +89,10 @@ def test_a_mask_that_does_not_fit_is_refused() -> None:
     for dependent in (Independent(Dirichlet(torch.ones(B, D, 3)), 1), Dirichlet(torch.ones(B, D))):
         with pytest.raises(NoClosedForm, match="impute"):
             Masked(dependent, torch.ones(B, D, dtype=torch.bool)).log_prob(dependent.sample())
+
+
+def test_a_base_without_a_marginal_is_named_before_its_values_are_checked() -> None:
+    base = MixtureSameFamily(Categorical(torch.ones(2)), Independent(Normal(torch.zeros(2, D), 1.0), 1))
+    masked = Masked(base, torch.tensor([True, False]), validate_args=True)
+    with pytest.raises(NoClosedForm, match=r"Masked needs a base that is Independent over its event.*MixtureSameFamily"):
+        masked.log_prob(torch.tensor([0.0, torch.nan]))

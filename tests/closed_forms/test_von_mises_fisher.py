@@ -289,8 +289,8 @@ def test_a_unit_vector_is_one_to_half_the_digits_of_its_dtype() -> None:
 
 
 def test_what_cannot_be_a_direction_is_refused() -> None:
-    with pytest.raises(SupportError, match="dim is 0"):
-        HypersphericalUniform(0)
+    with pytest.raises(ShapeError, match="loc is of type list"):
+        VonMisesFisher([1.0, 0.0, 0.0], 1.0)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ShapeError, match="at least 2"):
         VonMisesFisher(torch.ones(1), 1.0)
     with pytest.raises(SupportError, match="UnitVector"):

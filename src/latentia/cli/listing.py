@@ -33,6 +33,7 @@ def list_command(what: str | None) -> None:
         raise RecipeError(f"there is nothing called {what!r} to list; {nearest(what, list(kinds))}")
     for kind in [what] if what else kinds:
         table = Table(title=kind, title_justify="left", show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)  # a name is there to be copied
         for name, about in kinds[kind].items():
             table.add_row(name, *([about] if isinstance(about, str) else about))
         Console().print(table, "")

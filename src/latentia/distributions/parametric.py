@@ -1,5 +1,6 @@
 """What the distributions of this library share: named parameters that are broadcast, checked and expanded in one place."""
 
+from functools import reduce
 from typing import Any, ClassVar, Self
 
 import torch
@@ -35,11 +36,7 @@ class Parametric(Distribution):
     def __init__(
         self, event_shape: tuple[int, ...] = (), validate_args: bool | None = None, **parameters: Tensor | float
     ) -> None:
-        like = next((p for p in parameters.values() if isinstance(p, Tensor)), torch.zeros(()))
-        tensors = {
-            name: p if isinstance(p, Tensor) else torch.full((), p, dtype=like.dtype, device=like.device)
-            for name, p in parameters.items()
-        }
+        tensors = self._as_floats(parameters)
         try:
             batch = torch.broadcast_shapes(*(self._split_shape(name, p)[0] for name, p in tensors.items()))
         except RuntimeError:
@@ -48,6 +45,22 @@ class Parametric(Distribution):
         self._set(tensors, Size(batch), Size(event_shape), validate_args)
         if self._validate_args:
             self._check_parameters()
+
+    def _as_floats(self, parameters: dict[str, Tensor | float]) -> dict[str, Tensor]:
+        """Floating tensors of one dtype: the widest that came, torch's default where only whole numbers did."""
+        given = [p for p in parameters.values() if isinstance(p, Tensor)]
+        floating = [p.dtype for p in given if p.is_floating_point()]
+        dtype = reduce(torch.promote_types, floating) if floating else torch.get_default_dtype()
+        device = given[0].device if given else None
+        tensors = {}
+        for name, p in parameters.items():
+            try:
+                tensors[name] = p.to(dtype) if isinstance(p, Tensor) else torch.as_tensor(p, dtype=dtype, device=device)
+            except (TypeError, ValueError):
+                raise ShapeError(
+                    f"{type(self).__name__}: {name} is a {type(p).__name__}, wanted a tensor or a number; convert it first."
+                ) from None
+        return tensors
 
     def _set(self, tensors: dict[str, Tensor], batch: Size, event: Size, validate_args: bool | None) -> None:
         for name, p in tensors.items():
@@ -82,6 +95,10 @@ class Parametric(Distribution):
             )
 
     def _validate_sample(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise ShapeError(
+                f"{type(self).__name__}: a value is a {type(value).__name__}, wanted a tensor; convert it first."
+            )
         event = value.shape[value.ndim - len(self.event_shape) :]
         if event != self.event_shape:
             raise ShapeError(
@@ -104,6 +121,12 @@ class Parametric(Distribution):
 
     def _draw_shape(self, sample_shape: _size) -> Size:
         return self._extended_shape(Size(sample_shape))
+
+
+def within(inside: Tensor, log_density: Tensor, value: Tensor) -> Tensor:
+    """The log density where ``inside``, minus infinity elsewhere and at infinity; NaN where the value is."""
+    elsewhere = torch.where(value.isnan(), value, -torch.inf)
+    return torch.where(inside & (value < torch.inf), log_density, elsewhere)
 
 
 def open_uniform(shape: _size, like: Tensor) -> Tensor:

@@ -4,6 +4,8 @@ Skellam (1948), A probability distribution derived from the binomial distributio
 variable between the sets of trials; masses after Loader (2000).
 """
 
+from functools import reduce
+
 import torch
 from torch import Tensor
 from torch.distributions import Gamma, constraints
@@ -48,11 +50,15 @@ class BetaBinomial(Parametric):
         concentration0: Tensor | float,
         validate_args: bool | None = None,
     ) -> None:
-        like = next((c for c in (concentration1, concentration0) if isinstance(c, Tensor)), torch.zeros(()))
+        given = [c for c in (concentration1, concentration0) if isinstance(c, Tensor)] or [torch.zeros(())]
+        # One dtype for all three, as torch's binomial draws refuse two.
+        dtype, device = reduce(torch.promote_types, (c.dtype for c in given)), given[0].device
+        # Kept as it came: of a batch without rows nothing is left after it is expanded.
+        self._total = torch.as_tensor(total_count, dtype=dtype, device=device)
         super().__init__(
-            total_count=torch.as_tensor(total_count, dtype=like.dtype, device=like.device),
-            concentration1=concentration1,
-            concentration0=concentration0,
+            total_count=self._total,
+            concentration1=torch.as_tensor(concentration1, dtype=dtype, device=device),
+            concentration0=torch.as_tensor(concentration0, dtype=dtype, device=device),
             validate_args=validate_args,
         )
 
@@ -61,7 +67,7 @@ class BetaBinomial(Parametric):
         return _UpTo(0, self.total_count)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log mass in nats: value (...), whole numbers -> (...); -inf for any other number."""
+        """Log mass in nats: value (...), whole numbers -> (...); -inf for any other number, NaN for NaN."""
         if self._validate_args:
             self._validate_sample(value)
         a, b, n = self.concentration1, self.concentration0, self.total_count
@@ -77,7 +83,22 @@ class BetaBinomial(Parametric):
         errors = log_excess(n) - log_excess(k) - log_excess(n - k) + log_excess(trials) - log_excess(every)
         errors = errors + log_excess(a + k) - log_excess(a) + log_excess(b + (n - k)) - log_excess(b)
         odds = torch.log1p(n / trials) - torch.log1p(k / a) - torch.log1p((n - k) / b)
-        return torch.where(is_count, errors + odds - powers, -torch.inf)
+        return torch.where(value.isnan(), torch.nan, torch.where(is_count, errors + odds - powers, -torch.inf))
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Mass up to a value (...) -> (...), from the masses of all counts.
+
+        Raises:
+            ShapeError: rows differ in total_count.
+        """
+        counts = self.enumerate_support()
+        up_to = self.log_prob(counts).exp().cumsum(0).clamp(max=1)
+        last = value.floor().expand(torch.broadcast_shapes(value.shape, self.batch_shape))
+        row = last.nan_to_num(nan=0.0).clamp(0, len(counts) - 1).long()
+        lead = last.shape[: last.ndim - len(self.batch_shape)]
+        inner = up_to.gather(0, row.reshape(lead.numel(), *self.batch_shape)).reshape(last.shape)
+        inner = torch.where(last < 0, 0.0, torch.where(last >= len(counts) - 1, 1.0, inner))
+        return torch.where(last.isnan(), torch.nan, inner)
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
         with torch.no_grad():
@@ -91,11 +112,14 @@ class BetaBinomial(Parametric):
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """0, 1, ..., total_count: (total_count + 1, *batch), or (total_count + 1, 1, ...) where ``expand`` is False.
 
+        An empty tensor of totals names none, and 0 is listed alone.
+
         Raises:
             ShapeError: rows differ in total_count.
         """
-        n = int(self.total_count.max())
-        if int(self.total_count.min()) != n:
+        low, high = self._total.aminmax() if self._total.numel() else (0, 0)
+        n = int(high)
+        if int(low) != n:
             raise ShapeError("BetaBinomial: rows differ in total_count, so no one list holds their values; ask row by row.")
         counts = torch.arange(n + 1, dtype=self.total_count.dtype, device=self.total_count.device)
         counts = counts.reshape((-1,) + (1,) * len(self.batch_shape))

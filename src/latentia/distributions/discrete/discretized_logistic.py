@@ -11,6 +11,7 @@ from torch.distributions import constraints
 from torch.nn import functional as F
 from torch.types import _size
 
+from latentia.core.errors import SupportError
 from latentia.distributions.entry import Entry, How
 from latentia.distributions.parametric import Parametric
 
@@ -39,7 +40,10 @@ class DiscretizedLogistic(Parametric):
     Args:
         loc: location on the [0, 1] scale, any real number.
         scale: width on the same scale, positive; broadcasts with loc.
-        levels: number of grey levels, 256 for a stored byte.
+        levels: number of grey levels, at least 2; 256 for a stored byte.
+
+    Raises:
+        SupportError: ``levels`` is no such number.
     """
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
@@ -50,7 +54,7 @@ class DiscretizedLogistic(Parametric):
     def __init__(
         self, loc: Tensor | float, scale: Tensor | float, levels: int = 256, validate_args: bool | None = None
     ) -> None:
-        self.levels = levels
+        self.levels = checked_levels(levels, type(self).__name__)
         super().__init__(loc=loc, scale=scale, validate_args=validate_args)
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
@@ -62,6 +66,10 @@ class DiscretizedLogistic(Parametric):
         if self._validate_args:
             self._validate_sample(value)
         return mask_beyond_ends(value, self.levels, log_cell_mass(value, self.loc, self.scale, self.levels))
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Mass up to a value (...) -> (...): that of the levels that do not exceed it."""
+        return mass_up_to(value, self.loc, self.scale, self.levels)
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
         shape = self._draw_shape(sample_shape)
@@ -107,7 +115,8 @@ def log_cell_mass(value: Tensor, loc: Tensor, scale: Tensor, levels: int) -> Ten
     """log mass of the cell that holds each value, in nats: the three broadcast -> (...)."""
     top = levels - 1
     # Edges from the cell's number, so that neighbours share theirs to the last digit and the masses telescope.
-    cell = (value * top).round()
+    # No further than the ends: an infinite edge would turn the gradients into NaN.
+    cell = (value * top).round().clamp(0, top)
     upper = ((cell + 0.5) / top - loc) / scale
     lower = ((cell - 0.5) / top - loc) / scale
     # log(sigmoid(upper) - sigmoid(lower)) without cancellation, from
@@ -117,10 +126,26 @@ def log_cell_mass(value: Tensor, loc: Tensor, scale: Tensor, levels: int) -> Ten
     return torch.where(cell < 0.5, F.logsigmoid(upper), torch.where(cell > top - 0.5, F.logsigmoid(-lower), inner))
 
 
+def mass_up_to(value: Tensor, loc: Tensor, scale: Tensor, levels: int) -> Tensor:
+    """Mass of the levels that do not exceed each value: the three broadcast -> (...)."""
+    top = levels - 1
+    # A little slack, as k / top times top may round to just below k; no more than ``Grid`` has.
+    cell = (value * top + 1e-3).floor()
+    inner = torch.sigmoid(((cell.clamp(0, top) + 0.5) / top - loc) / scale)
+    return torch.where(cell < 0, 0.0, torch.where(cell >= top, 1.0, inner))
+
+
+def checked_levels(levels: int, who: str) -> int:
+    """``levels`` where it is a whole number of at least 2."""
+    if isinstance(levels, bool) or not isinstance(levels, int) or levels < 2:
+        raise SupportError(f"{who}: levels is {levels!r}, wanted a whole number of at least 2; give 256 for stored bytes.")
+    return levels
+
+
 def mask_beyond_ends(value: Tensor, levels: int, log_mass: Tensor) -> Tensor:
-    """-inf where a value lies more than half a cell outside [0, 1]."""
+    """-inf where a value lies more than half a cell outside [0, 1]; a NaN stays one."""
     half = 0.5 / (levels - 1)
-    return torch.where((value >= -half) & (value <= 1 + half), log_mass, -torch.inf)
+    return torch.where((value < -half) | (value > 1 + half), -torch.inf, log_mass)
 
 
 def draw_level(loc: Tensor, scale: Tensor, levels: int) -> Tensor:

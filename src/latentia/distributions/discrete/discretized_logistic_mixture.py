@@ -13,6 +13,7 @@ from latentia.core.errors import ShapeError
 from latentia.distributions.discrete.discretized_logistic import (
     DiscretizedLogistic,
     Grid,
+    checked_levels,
     draw_level,
     log_cell_mass,
     mask_beyond_ends,
@@ -28,10 +29,13 @@ class DiscretizedLogisticMixture(Parametric):
         logits: (*batch, K), the components' unnormalized log-weights.
         loc: (*batch, K), locations on the [0, 1] scale.
         scale: (*batch, K), positive widths on the same scale.
-        levels: number of grey levels, 256 for a stored byte.
+        levels: number of grey levels, at least 2; 256 for a stored byte.
+
+    A number in place of ``loc`` or ``scale`` is that of every component.
 
     Raises:
         ShapeError: the three differ in K.
+        SupportError: ``levels`` is no whole number of at least 2.
     """
 
     arg_constraints = {
@@ -45,12 +49,22 @@ class DiscretizedLogisticMixture(Parametric):
     scale: Tensor
 
     def __init__(
-        self, logits: Tensor, loc: Tensor, scale: Tensor, levels: int = 256, validate_args: bool | None = None
+        self,
+        logits: Tensor,
+        loc: Tensor | float,
+        scale: Tensor | float,
+        levels: int = 256,
+        validate_args: bool | None = None,
     ) -> None:
+        like = next((p for p in (loc, scale) if isinstance(p, Tensor)), logits)
+        loc, scale = (
+            p if isinstance(p, Tensor) else torch.full(logits.shape[-1:], p, dtype=like.dtype, device=like.device)
+            for p in (loc, scale)
+        )
         if not logits.shape[-1:] == loc.shape[-1:] == scale.shape[-1:] != ():
             shapes = f"logits {tuple(logits.shape)}, loc {tuple(loc.shape)}, scale {tuple(scale.shape)}"
             raise ShapeError(f"DiscretizedLogisticMixture: {shapes}, wanted one number of components as the last of each.")
-        self.levels = levels
+        self.levels = checked_levels(levels, type(self).__name__)
         super().__init__(logits=logits, loc=loc, scale=scale, validate_args=validate_args)
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
@@ -66,6 +80,12 @@ class DiscretizedLogisticMixture(Parametric):
     def _log_mass(self, value: Tensor) -> Tensor:
         each = log_cell_mass(value.unsqueeze(-1), self.loc, self.scale, self.levels)
         return torch.logsumexp(self.logits.log_softmax(-1) + each, -1)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Mass up to a value (...) -> (...): that of the levels that do not exceed it."""
+        weight, component = self._components()
+        # Rounded weights may sum to a little more than one.
+        return (weight * component.cdf(value.unsqueeze(-1))).sum(-1).clamp(max=1)
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
         shape = self._draw_shape(sample_shape)

@@ -18,6 +18,8 @@ from latentia.distributions.parametric import Parametric
 class NegativeBinomial(Parametric):
     """Counts with mean mu and variance mu + dispersion * mu^2; Poisson at dispersion 0.
 
+    It has no ``cdf``: that is an incomplete beta function, which torch lacks.
+
     Args:
         mu: mean, positive.
         dispersion: not negative; 1 / dispersion is torch's ``total_count`` and scipy's ``n``.
@@ -54,11 +56,11 @@ class NegativeBinomial(Parametric):
         return self.mu * self.dispersion / (1 + self.mu * self.dispersion)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log mass in nats: value (...), whole numbers -> (...); -inf for any other number."""
+        """Log mass in nats: value (...), whole numbers -> (...); -inf for any other number, NaN for NaN."""
         if self._validate_args:
             self._validate_sample(value)
         a, mu = self.dispersion, self.mu
-        is_count = (value >= 0) & (value == value.floor())
+        is_count = (value >= 0) & (value < torch.inf) & (value == value.floor())
         k = torch.where(is_count, value, 0).to(mu.dtype)
         # Loader's binomial of 1 / a failures among 1 / a + k trials, multiplied out so that nothing is divided by a.
         k_spread, mu_spread = 1 + a * k, 1 + a * mu
@@ -70,7 +72,7 @@ class NegativeBinomial(Parametric):
         failures = deviance(far, -gap, relative, mu_spread / k_spread)
         errors = stirling_error(a / k_spread) - stirling_error(a) - log_excess(k)
         log_mass = errors - 0.5 * torch.log1p(a * k) - successes - failures
-        return torch.where(is_count, log_mass, -torch.inf)
+        return torch.where(value.isnan(), torch.nan, torch.where(is_count, log_mass, -torch.inf))
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
         with torch.no_grad():

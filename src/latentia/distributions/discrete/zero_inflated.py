@@ -67,11 +67,19 @@ class ZeroInflated(Parametric):
         return self.base.enumerate_support(expand)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log mass in nats: value (...) -> (...)."""
+        """Log mass in nats: value (...) -> (...); -inf at an infinity, NaN for NaN."""
         if self._validate_args:
             self._validate_sample(value)
-        passed = F.logsigmoid(-self.gate_logits) + self.base.log_prob(value)
-        return torch.where(value == 0, torch.logaddexp(F.logsigmoid(self.gate_logits), passed), passed)
+        # Many a base answers NaN at an infinity, torch's Poisson for one; zero is possible to each.
+        is_finite = value.isfinite()
+        passed = F.logsigmoid(-self.gate_logits) + self.base.log_prob(torch.where(is_finite, value, 0))
+        log_mass = torch.where(value == 0, torch.logaddexp(F.logsigmoid(self.gate_logits), passed), passed)
+        return torch.where(value.isnan(), torch.nan, torch.where(is_finite, log_mass, -torch.inf))
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Mass up to a value (...) -> (...), where ``base`` has a ``cdf``."""
+        passed = torch.sigmoid(-self.gate_logits) * self.base.cdf(value)
+        return torch.where(value < 0, 0.0, torch.sigmoid(self.gate_logits) + passed)
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
         with torch.no_grad():

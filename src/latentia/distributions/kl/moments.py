@@ -35,8 +35,19 @@ def _moments_to_normal(q: Distribution, p: Normal) -> Tensor:
     return miss + p.scale.log() + 0.5 * math.log(2 * math.pi) - q.entropy()
 
 
-for _q in (Logistic, Rayleigh, Reciprocal, Gompertz, Erlang, Triangular, TruncatedNormal, StudentT):
+for _q in (Logistic, Rayleigh, Reciprocal, Gompertz, Erlang, Triangular, TruncatedNormal):
     divergence(_q, Normal)(_moments_to_normal)
+
+
+@divergence(StudentT, Normal)
+def _student_t_to_normal(q: StudentT, p: Normal) -> Tensor:
+    """Infinite without a variance."""
+    has_variance = q.df > 2
+    df = torch.where(has_variance, q.df, 3.0)
+    variance = q.scale.square() * df / (df - 2)
+    miss = (variance + (q.loc - p.loc).square()) / (2 * p.scale.square())
+    kl = miss + p.scale.log() + 0.5 * math.log(2 * math.pi) - q.entropy()
+    return torch.where(has_variance, kl, math.inf)
 
 
 def _mean_to_exponential(q: Distribution, p: Exponential) -> Tensor:

@@ -56,7 +56,7 @@ def _weibull_gamma(q: Weibull, p: Gamma) -> Tensor:
 @divergence(Reciprocal, Reciprocal)
 def _reciprocal_reciprocal(q: Reciprocal, p: Reciprocal) -> Tensor:
     """Infinite where q reaches beyond p."""
-    widths = [(d.high.log() - d.low.log()).log() for d in (q, p)]
+    widths = [d.log_range.log() for d in (q, p)]
     inside = (q.low >= p.low) & (q.high <= p.high)
     return torch.where(inside, widths[1] - widths[0], math.inf)
 

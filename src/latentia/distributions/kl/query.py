@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, kl_divergence
 
-from latentia.core.errors import NoClosedForm
+from latentia.core.errors import NoClosedForm, SupportError
 from latentia.distributions.kl.table import by_quadrature
 
 
@@ -14,7 +14,7 @@ def closed_kl(q: Distribution, p: Distribution) -> Tensor:
     Raises:
         NoClosedForm: no closed form is registered for the pair.
     """
-    p = _as_wide_as(q, p)
+    q, p = _as_wide(q, p)
     if not by_quadrature(q, p):
         try:
             return kl_divergence(q, p)
@@ -31,9 +31,11 @@ def has_closed_kl(q: Distribution, p: Distribution) -> bool:
         return False
     try:
         with torch.no_grad():
-            kl_divergence(q, _as_wide_as(q, p))
+            kl_divergence(*_as_wide(q, p))
     except NotImplementedError:
         return False
+    except SupportError:  # a formula that these values are no values for
+        return True
     return True
 
 
@@ -42,12 +44,13 @@ def kl_per_dimension(q: Distribution, p: Distribution) -> Tensor | None:
     factorized = all(isinstance(d, Independent) and d.reinterpreted_batch_ndims == 1 for d in (q, p))
     if not factorized or not has_closed_kl(q.base_dist, p.base_dist):  # pyright: ignore[reportAttributeAccessIssue]  both are Independent
         return None
-    return kl_divergence(q.base_dist, _as_wide_as(q.base_dist, p.base_dist))  # pyright: ignore[reportAttributeAccessIssue]
+    return kl_divergence(*_as_wide(q.base_dist, p.base_dist))  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _as_wide_as(q: Distribution, p: Distribution) -> Distribution:
-    """One p for every q: some of torch's closed forms (Bernoulli, for one) index instead of broadcasting."""
-    return p if p.batch_shape == q.batch_shape else p.expand(q.batch_shape)
+def _as_wide(q: Distribution, p: Distribution) -> tuple[Distribution, Distribution]:
+    """One p for every q and the reverse: some of torch's closed forms (Bernoulli, for one) index instead of broadcasting."""
+    batch = torch.broadcast_shapes(q.batch_shape, p.batch_shape)
+    return q if q.batch_shape == batch else q.expand(batch), p if p.batch_shape == batch else p.expand(batch)
 
 
 def describe(d: Distribution) -> str:

@@ -12,6 +12,7 @@ from torch.types import _size
 
 from latentia.core.errors import ShapeError
 from latentia.distributions.entry import Entry, How
+from latentia.distributions.multivariate.parts import require_tensors
 from latentia.distributions.multivariate.radial import LaplaceRadius, NormalRadius, Radial, StudentTRadius
 from latentia.distributions.parametric import Parametric
 
@@ -36,6 +37,7 @@ class Elliptical(Parametric):
     radial: Radial
 
     def __init__(self, loc: Tensor, scale_tril: Tensor, radial: Radial, validate_args: bool | None = None) -> None:
+        require_tensors(type(self).__name__, loc=loc, scale_tril=scale_tril)
         dim = loc.shape[-1] if loc.ndim else 0
         if scale_tril.shape[-2:] != (dim, dim):
             raise ShapeError(
@@ -69,7 +71,12 @@ class Elliptical(Parametric):
         """Log density in nats: value (..., D) -> (...)."""
         if self._validate_args:
             self._validate_sample(value)
-        return self.radial.log_generator(self._squared_distance(value), self.event_shape[0]) - self._log_det()
+        off = value - self.loc
+        # Infinitely far there is no density, but inf - inf within the solve would give NaN, as would the gradients.
+        beyond = off.isinf().any(-1) & ~off.isnan().any(-1)
+        squared = self._squared_length(torch.where(beyond.unsqueeze(-1), 0.0, off))
+        log_density = self.radial.log_generator(squared, self.event_shape[0]) - self._log_det()
+        return torch.where(beyond, -torch.inf, log_density)
 
     def rsample(self, sample_shape: _size = ()) -> Tensor:
         normal = torch.randn(self._draw_shape(sample_shape), dtype=self.loc.dtype, device=self.loc.device)
@@ -101,12 +108,13 @@ class Elliptical(Parametric):
     def _log_det(self) -> Tensor:
         return torch.diagonal(self.scale_tril, dim1=-2, dim2=-1).log().sum(-1)
 
-    def _squared_distance(self, value: Tensor) -> Tensor:
-        """||L^-1 (value - loc)||^2: (..., *batch, D) -> (..., *batch)."""
-        off = value - self.loc
+    def _squared_length(self, off: Tensor) -> Tensor:
+        """||L^-1 off||^2: (..., *batch, D) -> (..., *batch)."""
         lead = off.ndim - 1 - len(self.batch_shape)
+        # Counted and not left to -1, which has no answer where an axis is empty.
+        draws = Size([off.shape[:lead].numel()])
         # Draws as right-hand sides of one system a row, so that no factor is copied for each draw.
-        columns = off.reshape(Size([-1]) + self.batch_shape + self.event_shape).movedim(0, -1)
+        columns = off.reshape(draws + self.batch_shape + self.event_shape).movedim(0, -1)
         standard = torch.linalg.solve_triangular(self.scale_tril, columns, upper=False)
         return standard.square().sum(-2).movedim(-1, 0).reshape(off.shape[:lead] + self.batch_shape)
 

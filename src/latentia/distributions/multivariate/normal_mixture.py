@@ -16,6 +16,7 @@ from torch.types import _size
 
 from latentia.core.errors import ShapeError
 from latentia.distributions.entry import Entry, How
+from latentia.distributions.multivariate.parts import require_tensors
 from latentia.distributions.parametric import Parametric
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
@@ -34,7 +35,7 @@ class NormalMixture(Parametric):
         scale: (*batch, K, D) their standard deviations.
 
     Raises:
-        ShapeError: the three do not agree on K and D.
+        ShapeError: the three do not agree on K and D, or K is 0.
     """
 
     arg_constraints = {
@@ -49,11 +50,14 @@ class NormalMixture(Parametric):
     scale: Tensor
 
     def __init__(self, logits: Tensor, loc: Tensor, scale: Tensor, validate_args: bool | None = None) -> None:
+        require_tensors(type(self).__name__, logits=logits, loc=loc, scale=scale)
         if not (logits.ndim and loc.ndim > 1 and loc.shape[-2:] == scale.shape[-2:] and loc.shape[-2] == logits.shape[-1]):
             raise ShapeError(
                 f"NormalMixture: logits {tuple(logits.shape)}, loc {tuple(loc.shape)} and scale {tuple(scale.shape)} "
                 "must end in (K), (K, D) and (K, D) with one K and one D."
             )
+        if not logits.shape[-1]:
+            raise ShapeError(f"NormalMixture: logits {tuple(logits.shape)} hold no component; give K at least 1.")
         super().__init__((loc.shape[-1],), validate_args, logits=logits, loc=loc, scale=scale)
 
     def log_prob(self, value: Tensor) -> Tensor:

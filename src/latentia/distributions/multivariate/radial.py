@@ -131,8 +131,9 @@ class LaplaceRadius(Radial):
 
     def log_generator(self, squared: Tensor, dim: int) -> Tensor:
         # The square root's slope at zero is infinite; at the peak, where there is no slope, zero is as good as any.
-        off = squared > 0
-        return -torch.where(off, torch.where(off, squared, 1.0).sqrt(), 0.0) - self._log_volume(dim)
+        # Asked for by equality, so that NaN is no peak.
+        peak = squared == 0
+        return -torch.where(peak, 0.0, torch.where(peak, 1.0, squared).sqrt()) - self._log_volume(dim)
 
     def covariance_factor(self, dim: int) -> float:
         return dim + 1.0

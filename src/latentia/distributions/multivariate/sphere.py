@@ -10,25 +10,38 @@ from torch import Size, Tensor
 from torch.distributions import constraints
 from torch.types import _size
 
-from latentia.core.errors import SupportError
+from latentia.core.errors import ShapeError, SupportError
 from latentia.distributions.entry import Entry, How
 from latentia.distributions.parametric import Parametric
 
 
 class _UnitVector(constraints.Constraint):
-    """Vectors of length 1, to half the digits of their dtype."""
+    """Vectors of length 1, to half the digits of their dtype, or of a coarser one that they were computed in.
+
+    Args:
+        dtypes: those that values come from; a draw in float32 stays one when it is read in float64.
+    """
 
     event_dim = 1
 
+    def __init__(self, *dtypes: torch.dtype) -> None:
+        self._dtypes = dtypes
+
     def check(self, value: Tensor) -> Tensor:
+        eps = max(torch.finfo(dtype).eps for dtype in (value.dtype, *self._dtypes))
         # NaN is no unit vector: the comparison is false.
-        return (torch.linalg.vector_norm(value, dim=-1) - 1).abs() < torch.finfo(value.dtype).eps ** 0.5
+        return (torch.linalg.vector_norm(value, dim=-1) - 1).abs() < eps**0.5
 
     def __repr__(self) -> str:
         return "UnitVector()"
 
 
 unit_vector: constraints.Constraint = _UnitVector()
+
+
+def unit_vector_from(*dtypes: torch.dtype) -> constraints.Constraint:
+    """``unit_vector`` for values that may have been computed in any of these dtypes."""
+    return _UnitVector(*dtypes)
 
 
 def log_area(dim: int) -> float:
@@ -50,7 +63,8 @@ class HypersphericalUniform(Parametric):
         device: of the draws.
 
     Raises:
-        SupportError: ``dim`` is below 1.
+        SupportError: ``dim`` is no whole number, or below 1.
+        ShapeError: ``batch_shape`` is no shape.
     """
 
     arg_constraints = {}
@@ -65,12 +79,21 @@ class HypersphericalUniform(Parametric):
         device: torch.device | str | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        if dim < 1:
-            raise SupportError(f"HypersphericalUniform: dim is {dim}, wanted at least 1; give the length of a draw.")
+        if not isinstance(dim, int) or dim < 1:
+            raise SupportError(
+                f"HypersphericalUniform: dim is {dim}, wanted a whole number of at least 1; give the length of a draw."
+            )
+        try:
+            batch = Size(batch_shape)
+        except TypeError:
+            raise ShapeError(
+                f"HypersphericalUniform: batch_shape is {batch_shape}, wanted a tuple of whole numbers, such as (5,) or ()."
+            ) from None
         self.dim = dim
         self._zero = torch.zeros((), dtype=dtype, device=device)
         # Not by way of super(), which takes the batch shape from parameters; there are none.
-        self._set({}, Size(batch_shape), Size((dim,)), validate_args)
+        self._set({}, batch, Size((dim,)), validate_args)
+        self.support = unit_vector_from(self._zero.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, in the dtype of value: (..., D) -> (...)."""
@@ -78,7 +101,7 @@ class HypersphericalUniform(Parametric):
             self._validate_sample(value)
         shape = torch.broadcast_shapes(value.shape[:-1], self.batch_shape)
         inside = torch.full(shape, -log_area(self.dim), dtype=value.dtype, device=value.device)
-        return torch.where(unit_vector.check(value), inside, -torch.inf)
+        return torch.where(self.support.check(value), inside, -torch.inf)
 
     def rsample(self, sample_shape: _size = ()) -> Tensor:
         normal = torch.randn(self._draw_shape(sample_shape), dtype=self._zero.dtype, device=self._zero.device)

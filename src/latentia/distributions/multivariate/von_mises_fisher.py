@@ -4,8 +4,11 @@ Wood (1994), Simulation of the von Mises Fisher distribution; Davidson et al. (2
 Auto-Encoders; Figurnov, Mohamed & Mnih (2018), Implicit Reparameterization Gradients, for the gradient of a draw.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.distributions import constraints
 from torch.nn import functional as F
 from torch.types import _size
@@ -13,7 +16,8 @@ from torch.types import _size
 from latentia.core.errors import ShapeError
 from latentia.distributions.entry import Entry, How
 from latentia.distributions.multivariate import artanh_cosine as cosine
-from latentia.distributions.multivariate.sphere import log_area, unit_vector
+from latentia.distributions.multivariate.parts import require_tensors
+from latentia.distributions.multivariate.sphere import log_area, unit_vector, unit_vector_from
 from latentia.distributions.parametric import Parametric
 
 
@@ -21,7 +25,8 @@ class VonMisesFisher(Parametric):
     """Density proportional to exp(concentration * loc'z) on the unit sphere, with respect to its area.
 
     The length of ``loc`` is divided out, so that gradients in it lie along the sphere. Draws carry a gradient that turns
-    with ``loc`` (by the smallest rotation) and slides along the meridian with ``concentration``; of the first order only.
+    with ``loc`` (by the smallest rotation) and slides along the meridian with ``concentration``; of the first
+    order only: a second derivative through them raises.
 
     Args:
         loc: (*batch, D) unit vector, D at least 2: the mode, and the direction of the mean.
@@ -38,10 +43,12 @@ class VonMisesFisher(Parametric):
     concentration: Tensor
 
     def __init__(self, loc: Tensor, concentration: Tensor | float, validate_args: bool | None = None) -> None:
+        require_tensors(type(self).__name__, loc=loc)
         self.dim = loc.shape[-1] if loc.ndim else 0
         if self.dim < 2:
             raise ShapeError(f"VonMisesFisher: loc has shape {tuple(loc.shape)}, wanted (..., D) with D at least 2.")
         super().__init__((self.dim,), validate_args, loc=loc, concentration=concentration)
+        self.support = unit_vector_from(self.loc.dtype, self.concentration.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats: value (..., D) -> (...)."""
@@ -50,11 +57,11 @@ class VonMisesFisher(Parametric):
         # loc'z - 1, without the cancellation at a sharp peak, and blind to a rounded length of z there.
         below_peak = -0.5 * (value - self._axis).square().sum(-1)
         log_density = self.concentration * below_peak - self._log_normalizer()
-        return torch.where(unit_vector.check(value), log_density, -torch.inf)
+        return torch.where(self.support.check(value), log_density, -torch.inf)
 
     def rsample(self, sample_shape: _size = ()) -> Tensor:
         shape = self._draw_shape(sample_shape)
-        kappa, axis = self.concentration, self._axis
+        kappa, axis = _Once.apply(self.concentration), F.normalize(_Once.apply(self.loc), dim=-1)
         s = cosine.draw(kappa, self.dim, shape[:-1])
         if torch.is_grad_enabled() and kappa.requires_grad:
             s = s + cosine.slope_in_kappa(s, kappa, self.dim) * (kappa - kappa.detach())
@@ -116,6 +123,22 @@ class VonMisesFisher(Parametric):
         away, mass = cosine.one_minus_tanh(s), log_mass.softmax(0)
         mean = (mass * away).sum(0)
         return mean, (mass * (away - mean).square()).sum(0)
+
+
+class _Once(torch.autograd.Function):
+    """A parameter as it is, whose gradient cannot be differentiated.
+
+    What the draws are made of is partly detached: its first derivative is right, its second would be wrong without a word.
+    """
+
+    @staticmethod
+    def forward(_ctx: Any, parameter: Tensor) -> Tensor:
+        return parameter.view_as(parameter)
+
+    @staticmethod
+    @once_differentiable
+    def backward(_ctx: Any, *grads: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return grads[0]
 
 
 VON_MISES_FISHER = Entry(

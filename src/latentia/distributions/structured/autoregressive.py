@@ -15,7 +15,7 @@ from latentia.core.errors import LatentiaError, ShapeError
 from latentia.core.random import seeded
 from latentia.distributions.entry import Entry, How
 from latentia.distributions.parametric import Parametric
-from latentia.distributions.structured.parts import Conditioned, draw, fitted, is_fixed, support_of
+from latentia.distributions.structured.parts import Conditioned, draw, fitted, is_fixed, last_entry, support_of
 
 
 class Autoregressive(Parametric):
@@ -28,7 +28,7 @@ class Autoregressive(Parametric):
     Args:
         conditional: prefix (..., t, *e) -> law with batch (..., t) and event (*e), for every t from 1 to T.
         length: T, the number of entries, at least 1.
-        start: (*e), fed before the first entry. Draws have its dtype, so that integer tokens stay integers.
+        start: (*e), or a number, fed before the first entry. Draws have its dtype, so that integer tokens stay integers.
         batch_shape: of the distribution; axes before it are sample axes.
         validate_args: where true, the first ``log_prob`` also feeds shortened prefixes, about log2 T of them, and compares.
             A network that answers twice differently (dropout) cannot be compared and passes.
@@ -43,17 +43,17 @@ class Autoregressive(Parametric):
         self,
         conditional: Callable[[Tensor], Distribution],
         length: int,
-        start: Tensor,
+        start: Tensor | float,
         batch_shape: _size = (),
         validate_args: bool | None = None,
     ) -> None:
         if length < 1:
             raise ShapeError(f"Autoregressive: length is {length}, wanted at least 1.")
-        self.conditional, self.length, self.start = conditional, length, start
-        self._time = -1 - start.ndim
+        self.conditional, self.length, self.start = conditional, length, torch.as_tensor(start)
+        self._time = -1 - self.start.ndim
         self._first: Distribution | None = None
         self._may_peek = length > 1
-        self._set({}, Size(batch_shape), Size((length, *start.shape)), validate_args)
+        self._set({}, Size(batch_shape), Size((length, *self.start.shape)), validate_args)
 
     @property
     def has_rsample(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]  known once the conditional is asked
@@ -88,8 +88,9 @@ class Autoregressive(Parametric):
     def _draw(self, sample_shape: _size, with_gradient: bool) -> Tensor:
         prefix = self._started(Size(sample_shape) + self.batch_shape)
         for _ in range(self.length):
-            # A law cannot be cut, so all its entries are drawn and the last is kept.
-            x = draw(self._law(prefix), (), with_gradient, "Autoregressive: conditional").narrow(self._time, -1, 1)
+            # Of a law that cannot be cut all entries are drawn and the last is kept.
+            law = last_entry(self._law(prefix))
+            x = draw(law, (), with_gradient, "Autoregressive: conditional").narrow(self._time, -1, 1)
             prefix = torch.cat([prefix, x.to(prefix.dtype)], self._time)
         return prefix.narrow(self._time, 1, self.length)
 

@@ -49,7 +49,7 @@ class Masked(Parametric):
 
     Raises:
         ShapeError: a mask of another shape or dtype; a base without event axes.
-        NoClosedForm: ``log_prob`` of a base whose part has no closed marginal.
+        NoClosedForm: ``log_prob`` of any other base, as no part of it has a closed marginal.
     """
 
     def __init__(self, base: Distribution, mask: Tensor, validate_args: bool | None = None) -> None:
@@ -77,22 +77,27 @@ class Masked(Parametric):
         Raises:
             NoClosedForm: see the class.
         """
+        base = self._splittable()  # before the value is checked, as such a base cannot be asked about a part of it
         if self._validate_args:
             self._validate_sample(value)
-        base = self.base
         if isinstance(base, MultivariateNormal):
             return _normal_marginal(base, value, self.mask)
+        value = value.expand(torch.broadcast_shapes(value.shape, self.mask.shape))
+        return observed_log_prob(base, value, self.mask.expand(value.shape))
+
+    def _splittable(self) -> Independent | MultivariateNormal:
+        """``base`` as one ``Independent``, or as the normal that it is."""
+        base = self.base
         while isinstance(base, Independent) and isinstance(base.base_dist, Independent):
             inner = base.base_dist
             dims = base.reinterpreted_batch_ndims + inner.reinterpreted_batch_ndims
             base = Independent(inner.base_dist, dims, validate_args=False)
-        if isinstance(base, Independent) and base.base_dist.event_shape:
-            raise NoClosedForm(
-                f"Masked: the entries of each {describe(base)} depend on each other, so a part has no closed marginal; "
-                "impute the missing cells first or use an independent family."
-            )
-        value = value.expand(torch.broadcast_shapes(value.shape, self.mask.shape))
-        return observed_log_prob(base, value, self.mask.expand(value.shape))
+        if isinstance(base, MultivariateNormal) or (isinstance(base, Independent) and not base.base_dist.event_shape):
+            return base
+        raise NoClosedForm(
+            f"Masked needs a base that is Independent over its event, or a MultivariateNormal; {describe(base)} has no "
+            "closed marginal: impute the missing cells first or use an independent family."
+        )
 
     def rsample(self, sample_shape: _size = ()) -> Tensor:
         return self.base.rsample(sample_shape)

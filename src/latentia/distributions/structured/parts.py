@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from torch import Size, Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Laplace, Normal, constraints
 from torch.types import _size
 
 from latentia.core.errors import NoReparameterization, ShapeError
 from latentia.distributions.kl import describe
+from latentia.distributions.univariate import Logistic
 
 
 class Conditioned(constraints.Constraint):
@@ -60,6 +61,27 @@ def draw(law: Distribution, sample_shape: _size, with_gradient: bool, who: str) 
     if not law.has_rsample:
         raise NoReparameterization(f"{who} is {describe(law)}, whose draws carry no gradient; use sample, or another law.")
     return law.rsample(sample_shape)
+
+
+# Laws that are rebuilt from slices of their parameters; a subclass may be made in another way.
+CUT = (Normal, Laplace, Logistic, Bernoulli, Categorical)
+
+
+def last_entry(law: Distribution) -> Distribution:
+    """The law of the last entry, batch (..., t) -> (..., 1), where its kind can be cut; any other law as it is."""
+    skipped = law.reinterpreted_batch_ndims if isinstance(law, Independent) else 0
+    base: Distribution = law.base_dist if isinstance(law, Independent) else law
+    if type(base) not in CUT:
+        return law
+    parameters = {
+        name: base.__dict__[name].narrow(-1 - skipped - constraint.event_dim, -1, 1)
+        for name, constraint in base.arg_constraints.items()
+        if name in base.__dict__
+    }
+    if type(base) in (Bernoulli, Categorical):
+        parameters = dict([next(iter(parameters.items()))])  # the other of probs and logits may be cached beside it
+    one = type(base)(**parameters, validate_args=False)
+    return Independent(one, skipped, validate_args=False) if skipped else one
 
 
 def support_of(law: Distribution) -> constraints.Constraint:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torch.types import _size
 
 from latentia.distributions.entry import Entry, How
-from latentia.distributions.parametric import Parametric, open_uniform
+from latentia.distributions.parametric import Parametric, open_uniform, within
 
 # Logits below which a series takes over, where a closed form is a difference of numbers near 1 / logit; the draws' series is
 # shorter.
@@ -43,7 +43,7 @@ class ContinuousBernoulli(Parametric):
             self._validate_sample(value)
         # log sigmoid(a)^x sigmoid(-a)^(1-x), then the constant 2 artanh(tanh(a/2)) / tanh(a/2) = a / tanh(a/2).
         log_density = value * self.logits + F.logsigmoid(-self.logits) + self._log_constant()
-        return torch.where((value >= 0) & (value <= 1), log_density, -torch.inf)
+        return within((value >= 0) & (value <= 1), log_density, value)
 
     def rsample(self, sample_shape: _size = ()) -> Tensor:
         return self.icdf(open_uniform(self._draw_shape(sample_shape), self.logits))

@@ -60,7 +60,8 @@ class Delta(Parametric):
         return torch.where(hit, self.log_density, -torch.inf)
 
     def rsample(self, sample_shape: _size = ()) -> Tensor:
-        return self.loc.expand(self._draw_shape(sample_shape))
+        # A copy: whoever writes into a draw does not write into the parameter.
+        return self.loc.expand(self._draw_shape(sample_shape)).clone()
 
     @property
     def mean(self) -> Tensor:

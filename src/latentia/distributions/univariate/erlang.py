@@ -11,7 +11,7 @@ from torch.distributions import Gamma, constraints
 from torch.types import _size
 
 from latentia.distributions.entry import Entry, How
-from latentia.distributions.parametric import Parametric, open_uniform
+from latentia.distributions.parametric import Parametric, open_uniform, within
 
 # Terms up to which a draw is their sum; beyond, one draw of a gamma costs less than that many uniforms.
 MOST_TERMS = 16
@@ -48,11 +48,11 @@ class Erlang(Parametric):
             self._validate_sample(value)
         k = self.shape.detach()
         inside = (value > 0) | ((value == 0) & (k == 1))
-        ratio = self.rate * torch.where(inside, value, 1.0) / k
+        ratio = self.rate * torch.where(inside & (value < torch.inf), value, 1.0) / k
         # A shape of one has no logarithm, which would be infinite at 0.
         log_ratio = torch.where(k == 1, 1.0, ratio).log()
         log_density = (k - 1) * log_ratio - k * (ratio - 1) + self.rate.log() - k.log() + _stirling(k)[0]
-        return torch.where(inside, log_density, -torch.inf)
+        return within(inside, log_density, value)
 
     def rsample(self, sample_shape: _size = ()) -> Tensor:
         shape, k = self._draw_shape(sample_shape), self.shape.detach()
@@ -61,7 +61,10 @@ class Erlang(Parametric):
             return Gamma(k, self.rate, validate_args=False).rsample(Size(sample_shape))
         u = open_uniform((*shape, terms), self.rate)
         counts = torch.arange(terms, dtype=k.dtype, device=k.device) < k.unsqueeze(-1)
-        return -torch.where(counts, u, 1.0).prod(-1).log() / self.rate
+        u = torch.where(counts, u, 1.0)
+        # One logarithm is cheaper than many, but a product of sixteen underflows where numbers are short.
+        log_product = u.prod(-1).log() if torch.finfo(u.dtype).bits >= 32 else u.log().sum(-1)
+        return -log_product / self.rate
 
     def cdf(self, value: Tensor) -> Tensor:
         return torch.special.gammainc(self.shape.detach(), self.rate * value.clamp_min(0))

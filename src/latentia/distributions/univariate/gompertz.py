@@ -3,17 +3,16 @@
 Gompertz (1825), On the nature of the function expressive of the law of human mortality.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.distributions import constraints
 from torch.types import _size
 
 from latentia.distributions.entry import Entry, How
-from latentia.distributions.parametric import Parametric
-
-# Nodes of a double exponential rule for integrals of e^-t on the positive half line; 1e-12 for shapes from 1e-6 to 1e6.
-STEP = 0.08
-LOWEST, HIGHEST = -46, 53
+from latentia.distributions.exponential_noise import exponential_nodes
+from latentia.distributions.parametric import Parametric, within
 
 
 class Gompertz(Parametric):
@@ -38,8 +37,11 @@ class Gompertz(Parametric):
         if self._validate_args:
             self._validate_sample(value)
         inside = value >= 0
-        y = self.rate * torch.where(inside, value, 0.0)
-        return torch.where(inside, self.rate.log() + self.shape.log() + y - self.shape * torch.expm1(y), -torch.inf)
+        y = self.rate * torch.where(inside & (value < torch.inf), value, 0.0)
+        # A y whose exponential is no number ends at the largest that has one: a log density of no use, but with a slope.
+        y = y.clamp_max(math.log(torch.finfo(y.dtype).max) - 1)
+        log_density = self.rate.log() + self.shape.log() + y - self.shape * torch.expm1(y)
+        return within(inside, log_density, value)
 
     def rsample(self, sample_shape: _size = ()) -> Tensor:
         shape = self._draw_shape(sample_shape)
@@ -70,9 +72,8 @@ class Gompertz(Parametric):
 
     def _moments(self) -> tuple[Tensor, Tensor]:
         """Mean and variance of rate x, an average of log(1 + t / shape) over exponential t."""
-        w = STEP * torch.arange(LOWEST, HIGHEST + 1, dtype=self.rate.dtype, device=self.rate.device)
-        t = torch.exp(w - torch.exp(-w))
-        weights = torch.softmax(t.log() + torch.log1p(torch.exp(-w)) - t, 0)
+        t, log_weights = exponential_nodes(self.rate)
+        weights = log_weights.exp()
         y = torch.log1p(t / self.shape.unsqueeze(-1))
         mean = (weights * y).sum(-1)
         return mean, (weights * (y - mean.unsqueeze(-1)).square()).sum(-1)

@@ -11,7 +11,7 @@ from torch.distributions import constraints
 from torch.types import _size
 
 from latentia.distributions.entry import Entry, How
-from latentia.distributions.parametric import Parametric, open_uniform
+from latentia.distributions.parametric import Parametric, open_uniform, within
 
 EULER = 0.5772156649015329
 
@@ -36,8 +36,8 @@ class Rayleigh(Parametric):
         if self._validate_args:
             self._validate_sample(value)
         inside = value > 0
-        x = torch.where(inside, value, 1.0)
-        return torch.where(inside, x.log() - 2 * self.scale.log() - (x / self.scale).square() / 2, -torch.inf)
+        x = torch.where(inside & (value < torch.inf), value, 1.0)
+        return within(inside, x.log() - 2 * self.scale.log() - (x / self.scale).square() / 2, value)
 
     def rsample(self, sample_shape: _size = ()) -> Tensor:
         return self.icdf(open_uniform(self._draw_shape(sample_shape), self.scale))

@@ -9,7 +9,7 @@ from torch.distributions import constraints
 from torch.types import _size
 
 from latentia.distributions.entry import Entry, How
-from latentia.distributions.parametric import Parametric, open_uniform
+from latentia.distributions.parametric import Parametric, open_uniform, within
 
 # An end whose constraint names the other one.
 END = constraints.dependent(is_discrete=False, event_dim=0)  # pyright: ignore[reportArgumentType]
@@ -47,21 +47,21 @@ class Reciprocal(Parametric):
             self._validate_sample(value)
         inside = (value >= self.low) & (value <= self.high)
         x = torch.where(inside, value, self.low)
-        return torch.where(inside, -x.log() - self._range.log(), -torch.inf)
+        return within(inside, -x.log() - self.log_range.log(), value)
 
     def rsample(self, sample_shape: _size = ()) -> Tensor:
         return self.icdf(open_uniform(self._draw_shape(sample_shape), self.low))
 
     def cdf(self, value: Tensor) -> Tensor:
-        return _log_ratio(self.low, value.clamp(self.low, self.high)) / self._range
+        return _log_ratio(self.low, value.clamp(self.low, self.high)) / self.log_range
 
     def icdf(self, value: Tensor) -> Tensor:
         # Rounded back to the ends, towards which the derivative by the other end goes to zero.
-        return (self.low * torch.exp(value * self._range)).clamp(self.low, self.high)
+        return (self.low * torch.exp(value * self.log_range)).clamp(self.low, self.high)
 
     @property
     def mean(self) -> Tensor:
-        return (self.high - self.low) / self._range
+        return (self.high - self.low) / self.log_range
 
     @property
     def mode(self) -> Tensor:
@@ -70,7 +70,7 @@ class Reciprocal(Parametric):
     @property
     def variance(self) -> Tensor:
         # (high - low)^2 (s / tanh s - 1) / (4 s^2) with s half the range of logarithms: numbers that are near for a small s.
-        s = self._range / 2
+        s = self.log_range / 2
         is_small = s < SMALL
         far, square = torch.where(is_small, 1.0, s), torch.where(is_small, s, 0.0).square()
         closed = (far / torch.tanh(far) - 1) / (4 * far.square())
@@ -79,10 +79,10 @@ class Reciprocal(Parametric):
         return (self.high - self.low).square() * torch.where(is_small, series / 4, closed)
 
     def entropy(self) -> Tensor:
-        return (self.low.log() + self.high.log()) / 2 + self._range.log()
+        return (self.low.log() + self.high.log()) / 2 + self.log_range.log()
 
     @property
-    def _range(self) -> Tensor:
+    def log_range(self) -> Tensor:
         return _log_ratio(self.low, self.high)
 
 

@@ -11,7 +11,7 @@ from torch.distributions import constraints
 from torch.types import _size
 
 from latentia.distributions.entry import Entry, How
-from latentia.distributions.parametric import Parametric, open_uniform
+from latentia.distributions.parametric import Parametric, open_uniform, within
 
 # An end whose constraint names the others.
 END = constraints.dependent(is_discrete=False, event_dim=0)  # pyright: ignore[reportArgumentType]
@@ -55,7 +55,7 @@ class Triangular(Parametric):
         height, side = self._heights(x)
         inside = inside & (height > 0)
         height = torch.where(inside, height, 1.0)
-        return torch.where(inside, height.log() - side.log() + math.log(2) - (self.high - self.low).log(), -torch.inf)
+        return within(inside, height.log() - side.log() + math.log(2) - (self.high - self.low).log(), value)
 
     def rsample(self, sample_shape: _size = ()) -> Tensor:
         x = self.icdf(open_uniform(self._draw_shape(sample_shape), self.low))

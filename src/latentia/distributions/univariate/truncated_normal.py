@@ -15,7 +15,7 @@ from torch.distributions import constraints
 from torch.types import _size
 
 from latentia.distributions.entry import Entry, How
-from latentia.distributions.parametric import Parametric, open_uniform
+from latentia.distributions.parametric import Parametric, open_uniform, within
 from latentia.distributions.univariate.normal_interval import WINDOW, Interval, anywhere
 
 # An end whose constraint names the other one.
@@ -75,7 +75,7 @@ class TruncatedNormal(Parametric):
         inside = (value >= self.low) & (value <= self.high)
         d = (torch.where(inside, value, self.mode) - self.mode) / self.scale
         # Relative to the mode: far out, both the square of value - loc and the log mass are large and nearly cancel.
-        return torch.where(inside, -d * (d / 2 + interval.mode) - interval.log_mass() - self.scale.log(), -torch.inf)
+        return within(inside, -d * (d / 2 + interval.mode) - interval.log_mass() - self.scale.log(), value)
 
     def rsample(self, sample_shape: _size = ()) -> Tensor:
         interval = self._interval()
