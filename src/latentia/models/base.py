@@ -67,3 +67,21 @@ class HasExactPosterior(Protocol):
     def exact_posterior(self, batch: Batch) -> Distribution:
         """p(z | x): batch (B,), event z_shape."""
         ...
+
+
+@runtime_checkable
+class HasMStep(HasExactPosterior, Protocol):
+    """A model that expectation-maximization can fit: p(z | x), p(x) and the M step have closed forms."""
+
+    def log_marginal(self, x: Tensor) -> Tensor:
+        """log p(x), without z: (B, *x_shape) -> (B,) nats."""
+        ...
+
+    def maximize(self, x: Tensor, q: Distribution) -> None:
+        """Put the parameters where sum_i E_q log p(x_i, z_i) is largest, or where log p(x) is higher still.
+
+        Args:
+            x: (N, *x_shape) all training rows.
+            q: p(z | x) at the present parameters: batch (N,), event z_shape.
+        """
+        ...

@@ -12,6 +12,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 from latentia.core import Batch
 from latentia.core.errors import NoClosedForm, ShapeError
 from latentia.models.base import GenerativeModel
+from latentia.models.factor_analysis import regress_on_latents
 
 
 class PPCA(GenerativeModel):
@@ -76,6 +77,22 @@ class PPCA(GenerativeModel):
         precision = eye + self.weight.T @ self.weight / variance
         loc = torch.linalg.solve(precision, self.weight.T @ (batch.x - self.mean).T / variance).T
         return MultivariateNormal(loc, precision_matrix=precision.expand(len(loc), -1, -1), validate_args=False)
+
+    @torch.no_grad()
+    def maximize(self, x: Tensor, q: Distribution) -> None:
+        """The M step, in place (their appendix B); see ``regress_on_latents``. The noise variance is held above 1e-12.
+
+        Args:
+            x: (N, d) all training rows.
+            q: their posterior, batch (N,), event (q,).
+
+        Raises:
+            NoClosedForm: q is not a ``MultivariateNormal``.
+        """
+        weight, noise, mean = regress_on_latents(x, q)
+        self.weight.copy_(weight)
+        self.mean.copy_(mean)
+        self.log_sigma.copy_(noise.mean().clamp_min(1e-12).log() / 2)
 
     def start_at(self, x: Tensor) -> None:
         """Begin at the data's mean and its average variance, the weights on the same scale as the noise."""
