@@ -1,6 +1,7 @@
 """Held-out numbers: bounds, importance-weighted estimates, and what the latents carry."""
 
 from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
+from latentia.evaluation.gaps import Gaps, gaps
 from latentia.evaluation.gradient_noise import GradientNoise, gradient_noise
 from latentia.evaluation.held_out import evaluate_split, quick_look
 from latentia.evaluation.latents import latents, mean_and_error, mutual_information, some_places, some_rows
@@ -11,9 +12,11 @@ __all__ = [
     "DEFAULT_MEMORY",
     "Evaluation",
     "Figure",
+    "Gaps",
     "GradientNoise",
     "chunk_sizes",
     "evaluate_split",
+    "gaps",
     "gradient_noise",
     "latents",
     "mean_and_error",

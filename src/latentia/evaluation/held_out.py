@@ -1,6 +1,5 @@
 """Held-out numbers for any model and posterior: the full account, and the short one that training looks at."""
 
-import math
 import warnings
 
 import numpy as np
@@ -55,9 +54,9 @@ def evaluate_split(
     with quiet(model, posterior, seed):
         totals = row_totals(model, posterior, rows, draws, memory, keep=ROWS_FOR_K_HAT)
         seen = latents(model, posterior, rows)
-        information = _figure(mutual_information(model, posterior, rows))
+        information = Figure.of(mutual_information(model, posterior, rows))
         discrete = _is_mass(model, rows)
-    elbo, shapes = _figure(totals.elbo), _k_hats(totals.kept)
+    elbo, shapes = Figure.of(totals.elbo), _k_hats(totals.kept)
     n_values = rows.values_a_row()
     bits = Figure(grid_nats_to_bits(-elbo.value, n_values), grid_nats_to_bits(elbo.error, n_values)) if discrete else None
     return Evaluation(
@@ -65,9 +64,9 @@ def evaluate_split(
         rows=len(rows),
         draws=draws,
         elbo=elbo,
-        reconstruction=_figure(totals.reconstruction),
-        rate=_figure(totals.rate),
-        log_px=_figure(totals.log_px),
+        reconstruction=Figure.of(totals.reconstruction),
+        rate=Figure.of(totals.rate),
+        log_px=Figure.of(totals.log_px),
         bits_per_dim=bits,
         kl_per_dimension=None if seen.kl_per_dimension is None else tuple(seen.kl_per_dimension.tolist()),
         variance_of_mean=tuple(seen.variance_of_mean.tolist()),
@@ -119,10 +118,6 @@ def _rate(q: Distribution, prior: Distribution, parts: Terms) -> Tensor:
         return closed_kl(q, prior)
     except NoClosedForm:
         return parts.rate()
-
-
-def _figure(rows: Tensor) -> Figure:
-    return Figure(float(rows.mean()), float(rows.std() / math.sqrt(len(rows))) if len(rows) > 1 else math.nan)
 
 
 def _is_mass(model: GenerativeModel, split: Split) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from rich.table import Table
+from torch import Tensor
 
 LATENTS_SHOWN = 5
 ACTIVE_VARIANCE = 0.01
@@ -16,6 +17,12 @@ class Figure(NamedTuple):
 
     value: float
     error: float
+
+    @classmethod
+    def of(cls, rows: Tensor) -> "Figure":
+        """The mean of one number a row, (N,), with its standard error; the error of a single row is unknown, NaN."""
+        error = float(rows.std()) / math.sqrt(len(rows)) if len(rows) > 1 else math.nan
+        return cls(float(rows.mean()), error)
 
     def __str__(self) -> str:
         return f"{self.value:.3f} ± {self.error:.3f}"

@@ -44,10 +44,14 @@ class Amortized(Posterior):
 
     def encode(self, x: Tensor, mask: Tensor | None = None) -> Distribution:
         """x (B, *x_shape) -> batch (B,), event z_shape. No draw is made here."""
+        return self.family.distribution(self.raw(x, mask), event_dim=len(self.network.out_shape))
+
+    def raw(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The numbers that the family reads: x (B, *x_shape) -> (B, raw_per_value, *z_shape)."""
         scaled = (x - self.center) / self.spread
         if mask is not None:
             scaled = torch.where(expand_mask(mask, x), scaled, torch.zeros((), dtype=x.dtype, device=x.device))
-        return self.family.distribution(self.network.raw(scaled), event_dim=len(self.network.out_shape))
+        return self.network.raw(scaled)
 
     def start_at(self, x: Tensor) -> None:
         """Take center and spread from training rows."""
