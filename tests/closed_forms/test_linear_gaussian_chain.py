@@ -240,5 +240,5 @@ def test_what_does_not_fit_is_refused_in_one_line() -> None:
     chain = LinearGaussianChain(**p)
     with pytest.raises(ShapeError, match="event shape"):
         chain.log_prob(randn(3, 5, 2))
-    with pytest.raises(ShapeError, match="one length and size"):
+    with pytest.raises(ShapeError, match="one space"):
         kl_divergence(chain, LinearGaussianChain(**parameters(5, 2, 3)))

@@ -70,7 +70,7 @@ def unchecked(d: Distribution) -> Distribution:
     """A copy that answers with a log density of minus infinity, and with no error, outside the support."""
     copy = d.expand(d.batch_shape)
     copy._validate_args = False
-    for part in ("base_dist", "base", "_binomial"):
+    for part in ("base_dist", "base"):
         if hasattr(copy, part):
             getattr(copy, part)._validate_args = False
     return copy

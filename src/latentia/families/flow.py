@@ -13,7 +13,7 @@ from latentia.families.base import Family, positive
 
 # Importing zuko switches torch's checks of arguments off for the whole process, a decision that is not ours to make.
 _checks = Distribution._validate_args
-from zuko.flows import RealNVP  # noqa: E402
+from zuko.flows import RealNVP  # noqa: E402  after the checks were noted
 
 Distribution.set_default_validate_args(_checks)
 

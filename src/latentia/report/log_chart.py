@@ -29,8 +29,8 @@ class Line(NamedTuple):
 def log_panels(panels: Mapping[str, Sequence[Line]], x: str, y: str) -> Markup:
     """Panels by title, with common axes named ``x`` and ``y`` and one key; the same name has the same colour everywhere."""
     every = [p for lines in panels.values() for each in lines for p in each.points if p[1] > 0]
-    across = [math.log10(p[0]) for p in every]
-    up = [math.log10(p[1]) for p in every]
+    across = [math.log10(p[0]) for p in every] or [0.0]
+    up = [math.log10(p[1]) for p in every] or [0.0]
     ranges = (min(across) - 0.05, max(across) + 0.05), (min(up) - 0.2, max(up) + 0.2)
     names = list(dict.fromkeys(each.name for lines in panels.values() for each in lines))
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}

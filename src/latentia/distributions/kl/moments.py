@@ -30,9 +30,13 @@ def _truncated_to_truncated(q: TruncatedNormal, p: TruncatedNormal) -> Tensor:
 
 
 def _moments_to_normal(q: Distribution, p: Normal) -> Tensor:
-    """Whatever q is, log p is a parabola, of which q's mean and variance say the expectation."""
-    miss = (q.variance + (q.mean - p.loc).square()) / (2 * p.scale.square())
-    return miss + p.scale.log() + 0.5 * math.log(2 * math.pi) - q.entropy()
+    return _cross_entropy(q.mean, q.variance, p) - q.entropy()
+
+
+def _cross_entropy(mean: Tensor, variance: Tensor, p: Normal) -> Tensor:
+    """-E log p(z): whatever z's law is, log p is a parabola, of which its mean and variance say the expectation."""
+    miss = (variance + (mean - p.loc).square()) / (2 * p.scale.square())
+    return miss + p.scale.log() + 0.5 * math.log(2 * math.pi)
 
 
 for _q in (Logistic, Rayleigh, Reciprocal, Gompertz, Erlang, Triangular, TruncatedNormal):
@@ -45,9 +49,7 @@ def _student_t_to_normal(q: StudentT, p: Normal) -> Tensor:
     has_variance = q.df > 2
     df = torch.where(has_variance, q.df, 3.0)
     variance = q.scale.square() * df / (df - 2)
-    miss = (variance + (q.loc - p.loc).square()) / (2 * p.scale.square())
-    kl = miss + p.scale.log() + 0.5 * math.log(2 * math.pi) - q.entropy()
-    return torch.where(has_variance, kl, math.inf)
+    return torch.where(has_variance, _cross_entropy(q.loc, variance, p) - q.entropy(), math.inf)
 
 
 def _mean_to_exponential(q: Distribution, p: Exponential) -> Tensor:

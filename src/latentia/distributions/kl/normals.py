@@ -34,7 +34,7 @@ def _diagonal_to_full_rank(q: Independent, p: MultivariateNormal) -> Tensor:
 
 def _diagonal(d: Independent) -> tuple[Tensor, Tensor]:
     if not isinstance(d.base_dist, Normal) or d.reinterpreted_batch_ndims != 1:
-        raise NotImplementedError
+        raise NotImplementedError  # as torch says that a pair is not registered
     return d.base_dist.scale, d.base_dist.loc
 
 

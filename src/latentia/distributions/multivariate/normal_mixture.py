@@ -98,7 +98,9 @@ class NormalMixture(Parametric):
             NotImplementedError: D is 2 or more.
         """
         if self.event_shape[0] != 1:
-            raise NotImplementedError
+            raise NotImplementedError(
+                f"{type(self).__name__}: a cdf over {self.event_shape[0]} dimensions has no closed form."
+            )
         y = (value.unsqueeze(-2) - self.loc) / self.scale
         return (self.component_probs * torch.special.ndtr(y.squeeze(-1))).sum(-1)
 

@@ -216,11 +216,6 @@ def _n_steps(
 @divergence(LinearGaussianChain, LinearGaussianChain)
 def _kl_chains(q: LinearGaussianChain, p: LinearGaussianChain) -> Tensor:
     """KL(q || p) in nats by the chain rule: that of z_1, and of each step on average over where q comes from."""
-    if q.event_shape != p.event_shape:
-        raise ShapeError(
-            f"KL: paths of (T, D) = {tuple(q.event_shape)} and of {tuple(p.event_shape)} have no divergence; "
-            "give chains of one length and size."
-        )
     turn = q.transition - p.transition
     first = _kl_normals(q.initial_loc - p.initial_loc, q.initial_scale_tril, p.initial_scale_tril)
     shift = matvec(turn, q.mean[..., :-1, :]) + q.offset - p.offset

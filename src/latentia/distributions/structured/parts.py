@@ -79,7 +79,8 @@ def last_entry(law: Distribution) -> Distribution:
         if name in base.__dict__
     }
     if type(base) in (Bernoulli, Categorical):
-        parameters = dict([next(iter(parameters.items()))])  # the other of probs and logits may be cached beside it
+        given = next(iter(parameters))  # the other of probs and logits may be cached beside it
+        parameters = {given: parameters[given]}
     one = type(base)(**parameters, validate_args=False)
     return Independent(one, skipped, validate_args=False) if skipped else one
 
