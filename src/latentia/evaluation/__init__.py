@@ -1,5 +1,6 @@
 """Held-out numbers: bounds, importance-weighted estimates, and what the latents carry."""
 
+from latentia.evaluation.annealing import Annealed, Sandwich, ais, reverse_ais, sandwich
 from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
 from latentia.evaluation.gaps import Gaps, gaps
 from latentia.evaluation.gradient_noise import GradientNoise, gradient_noise
@@ -10,10 +11,13 @@ from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
 __all__ = [
     "ACTIVE_VARIANCE",
     "DEFAULT_MEMORY",
+    "Annealed",
     "Evaluation",
     "Figure",
     "Gaps",
     "GradientNoise",
+    "Sandwich",
+    "ais",
     "chunk_sizes",
     "evaluate_split",
     "gaps",
@@ -23,6 +27,8 @@ __all__ = [
     "mutual_information",
     "quick_look",
     "quiet",
+    "reverse_ais",
+    "sandwich",
     "some_places",
     "some_rows",
 ]
