@@ -14,7 +14,7 @@ from latentia.evaluation import gaps
 from latentia.families import Bernoulli, DiagonalNormal, Family, FullRankNormal
 from latentia.models import PPCA
 from latentia.networks import MLP
-from latentia.posteriors import Amortized, Exact, PerDatum, optimize_rows
+from latentia.posteriors import Amortized, Exact, Table, optimize_rows
 
 D, V, B = 3, 6, 40
 
@@ -102,13 +102,13 @@ def test_a_row_whose_search_leaves_the_finite_numbers_keeps_its_start() -> None:
 
 def test_a_table_answers_for_the_rows_it_holds_and_for_no_others() -> None:
     model, batch = ppca()
-    table = PerDatum(DiagonalNormal(), torch.randn(B, 2, D))
+    table = Table(DiagonalNormal(), torch.randn(B, 2, D))
     part = Batch(batch.x[[5, 2]], torch.tensor([5, 2]), B)
     assert_close(table.infer(model, part).mean, table.raw[[5, 2], 0])
     with pytest.raises(ShapeError, match="40 rows"):
         table.infer(model, batch._replace(n_rows=7))
     with pytest.raises(ShapeError, match="reads 2"):
-        PerDatum(DiagonalNormal(), torch.zeros(B, 3, D))
+        Table(DiagonalNormal(), torch.zeros(B, 3, D))
 
 
 def test_what_cannot_be_searched_is_refused() -> None:

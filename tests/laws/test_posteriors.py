@@ -17,7 +17,7 @@ from latentia.families import FAMILIES, DiagonalNormal, Family, Normal
 from latentia.gradients import Auto
 from latentia.models import PPCA, Decoded
 from latentia.networks import MLP
-from latentia.posteriors import POSTERIORS, Amortized, Exact, Posterior
+from latentia.posteriors import POSTERIORS, Amortized, Exact, Iterative, Posterior, SemiAmortized
 from latentia.priors import StandardNormal
 from latentia.weights import log_weights
 
@@ -51,10 +51,16 @@ every_posterior = pytest.mark.parametrize(("name", "family_name"), posterior_cas
 def make(name: str, family_name: str | None) -> tuple[Posterior, PPCA, Batch]:
     model = PPCA(D, V).double()
     known: dict[str, Any] = {"model": model, "n_rows": B, "z_shape": (D,), "n_latents": D}
+    options: dict[str, Any] = {}
     if family_name is not None:
         family: Family = build(FAMILIES[family_name], {}, FAMILY_KNOWN)
-        known |= {"family": family, "network": MLP(V, [8], D, per_value=family.raw_per_value, activation="tanh")}
-    return build(POSTERIORS[name], {}, known).double(), model, Batch(model.sample(B), torch.arange(B), B)
+        in_shape, per_value = (V,), family.raw_per_value
+        if POSTERIORS[name] is Iterative:
+            in_shape, per_value = Iterative.network_shapes(family, (D,))
+        known |= {"family": family, "network": MLP(in_shape, [8], D, per_value=per_value, activation="tanh")}
+        if POSTERIORS[name] is SemiAmortized and family.differentiable_once:
+            options = {"differentiate": False}
+    return build(POSTERIORS[name], options, known).double(), model, Batch(model.sample(B), torch.arange(B), B)
 
 
 @every_posterior

@@ -1,9 +1,12 @@
-"""Seeded randomness that gives way to the caller's afterwards."""
+"""Seeded randomness that gives way to the caller's afterwards, and noise that all rows share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+from torch import Size, Tensor
+from torch.overrides import TorchFunctionMode
 
 
 @contextmanager
@@ -13,3 +16,44 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield
+
+
+FACTORIES = (torch.randn, torch.rand)
+IN_PLACE = (Tensor.normal_, Tensor.uniform_, Tensor.exponential_)
+
+
+class CommonNoise(TorchFunctionMode):
+    """Inside, noise of shape (K, rows, ...) is drawn as (K, 1, ...) and given to every row alike.
+
+    What is then drawn for a row depends on that row's parameters alone: not on its place in the batch, nor on who is beside
+    it. Draws of one row have their right law; draws of two rows are not independent. Noise that depends on parameters (a
+    gamma's) is left as it is.
+
+    Args:
+        rows: length of the axis that shares, the second.
+    """
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self._rows = rows
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        options = kwargs or {}
+        if func in FACTORIES:
+            shape = Size(args[0] if len(args) == 1 and not isinstance(args[0], int) else args)
+            if self._shares(shape):
+                return func(_one(shape), **options).expand(shape)
+        elif func in IN_PLACE and self._shares(args[0].shape):
+            whole: Tensor = args[0]
+            noise = func(torch.empty(_one(whole.shape), dtype=whole.dtype, device=whole.device), *args[1:], **options)
+            return whole.copy_(noise)
+        return func(*args, **options)
+
+    def _shares(self, shape: Size) -> bool:
+        return len(shape) > 1 and shape[1] == self._rows
+
+
+def _one(shape: Size) -> tuple[int, ...]:
+    return (shape[0], 1, *shape[2:])

@@ -14,7 +14,7 @@ from latentia.data import Split
 from latentia.evaluation.draws import DEFAULT_MEMORY, quiet, row_totals
 from latentia.evaluation.result import Figure
 from latentia.models import GenerativeModel
-from latentia.posteriors import Amortized, PerDatum, Posterior, RowOptimum, optimize_rows
+from latentia.posteriors import Amortized, Posterior, RowOptimum, Table, optimize_rows
 
 ROWS_AT_ONCE = 200
 
@@ -108,7 +108,7 @@ def gaps(
                     model, posterior.family, start, batch, steps, rounds, lr, inner_draws, tolerance, seed=seed + 1
                 )
             )
-    table = PerDatum(posterior.family, torch.cat([each.raw for each in found]))
+    table = Table(posterior.family, torch.cat([each.raw for each in found]))
     # Fresh draws, the same number for both: what the search was judged by is not what it is reported by.
     with quiet(model, table, seed + 2):
         at_best = row_totals(model, table, rows, draws, memory)

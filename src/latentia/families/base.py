@@ -21,6 +21,8 @@ class Family(nn.Module, ABC):
 
     discrete: bool = False
     """True where log_prob is a log mass, so that bits a dimension mean something."""
+    differentiable_once: bool = False
+    """True where a draw's gradient is of the first order only, so that nothing can be learned through steps along it."""
 
     @property
     @abstractmethod

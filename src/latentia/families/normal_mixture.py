@@ -38,6 +38,8 @@ class NormalMixture(Family):
 
     places: Tensor
 
+    differentiable_once = True
+
     def __init__(self, n_latents: int, components: int = 5) -> None:
         super().__init__()
         if not isinstance(components, int) or components < 1:

@@ -77,6 +77,7 @@ class Joint(Learner):
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr
         self.optimizer.zero_grad(set_to_none=True)
+        self.posterior.before_step(self.model, batch)
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             q = self.posterior.infer(self.model, batch)
             estimate = self.gradient(self.bound, self.model, q, batch, self.draws, self.kl_schedule.at(self.steps))

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from latentia.networks.base import ACTIVATIONS, Network
+from latentia.networks.base import ACTIVATIONS, Network, as_shape
 from latentia.networks.conv import ConvDecoder, ConvEncoder
 from latentia.networks.mlp import MLP, mlp
 
@@ -19,4 +19,4 @@ NETWORKS: dict[str, Pair] = {
     "conv": Pair(ConvEncoder, ConvDecoder),
 }
 
-__all__ = ["ACTIVATIONS", "MLP", "NETWORKS", "ConvDecoder", "ConvEncoder", "Network", "Pair", "mlp"]
+__all__ = ["ACTIVATIONS", "MLP", "NETWORKS", "ConvDecoder", "ConvEncoder", "Network", "Pair", "as_shape", "mlp"]

@@ -3,8 +3,32 @@
 from latentia.posteriors.amortized import Amortized
 from latentia.posteriors.base import Posterior
 from latentia.posteriors.exact import Exact
-from latentia.posteriors.per_datum import PerDatum, RowOptimum, optimize_rows
+from latentia.posteriors.iterative import Iterative
+from latentia.posteriors.mean_field import MeanField
+from latentia.posteriors.per_datum import PerDatum
+from latentia.posteriors.row_search import RowOptimum, optimize_rows
+from latentia.posteriors.semi_amortized import SemiAmortized
+from latentia.posteriors.table import Table
 
-POSTERIORS: dict[str, type[Posterior]] = {"exact": Exact, "amortized": Amortized}
+POSTERIORS: dict[str, type[Posterior]] = {
+    "exact": Exact,
+    "mean-field": MeanField,
+    "per-datum": PerDatum,
+    "amortized": Amortized,
+    "semi-amortized": SemiAmortized,
+    "iterative": Iterative,
+}
 
-__all__ = ["POSTERIORS", "Amortized", "Exact", "PerDatum", "Posterior", "RowOptimum", "optimize_rows"]
+__all__ = [
+    "POSTERIORS",
+    "Amortized",
+    "Exact",
+    "Iterative",
+    "MeanField",
+    "PerDatum",
+    "Posterior",
+    "RowOptimum",
+    "SemiAmortized",
+    "Table",
+    "optimize_rows",
+]

@@ -20,7 +20,17 @@ class Posterior(nn.Module, ABC):
 
     @abstractmethod
     def infer(self, model: GenerativeModel, batch: Batch) -> Distribution:
-        """-> event z_shape; batch (B,) for one z a row, () for one z shared by all rows."""
+        """-> event z_shape; batch (B,) for one z a row, () for one z shared by all rows.
+
+        A function of its arguments and the parameters: nothing is remembered, and torch's random state is left alone.
+        """
+
+    def before_step(self, model: GenerativeModel, batch: Batch) -> None:
+        """A hook: what belongs to these training rows is brought up to date. Does nothing unless overridden."""
+
+    def diagnose(self, model: GenerativeModel, batch: Batch) -> str | None:
+        """Why an answer for these rows is not finite, with the cure, if the posterior knows; None unless overridden."""
+        return None
 
     def start_at(self, x: Tensor) -> None:
         """A hook: look once at training rows (N, *x_shape) before the first step. Does nothing unless overridden."""

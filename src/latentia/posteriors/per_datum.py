@@ -1,160 +1,133 @@
-"""Variational parameters for each row by itself, and the search for the best of them.
+"""Variational parameters for each row by itself, searched for where the row is met.
 
-Hoffman et al. (2013), Stochastic Variational Inference; Cremer, Li & Duvenaud (2018), Inference Suboptimality in Variational
-Autoencoders, for the search as a yardstick of an encoder.
+Hoffman et al. (2013), Stochastic Variational Inference.
 """
 
-from typing import NamedTuple
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution
 
 from latentia.core import Batch
-from latentia.core.errors import LatentiaError, NoReparameterization, ShapeError
 from latentia.core.random import seeded
 from latentia.families import Family
 from latentia.models import GenerativeModel
 from latentia.posteriors.base import Posterior
-from latentia.weights import log_weights
+from latentia.posteriors.inner import check_counts, check_reparameterized, landing_slope, per_row
+
+WINDOW, JUDGES, SMALLEST_SHARE = 10, 32, 1 / 32
 
 
 class PerDatum(Posterior):
-    """q(z_i) = family(raw_i): a table of raw numbers, looked up by ``Batch.row``. It knows the rows of one split alone.
+    """q(z_i) = family(raw_i), raw_i climbed by Adam from the same start for every row; there is no network.
+
+    A search takes ``steps`` steps, its rate falling to zero along a cosine. With a ``tolerance`` each row goes at its own
+    pace instead: where ten steps raise its bound by less, as told by draws that are the same before and after, its steps
+    are halved; after six halvings it has ended, and when all have, so has the search.
+
+    With ``table``, training rows keep their numbers from epoch to epoch, indexed by ``Batch.row``: each visit goes on where
+    the last ended, which needs few steps a visit. The table follows one training split; other rows, and all rows outside of
+    training, are searched for from the start.
 
     Args:
         family: how raw numbers are read as a distribution over z.
-        raw: the table, (N, raw_per_value, *z_shape).
+        n_latents: D, the length of z.
+        steps: steps of a search; at most so many with a tolerance.
+        table: keep the numbers of training rows.
+        table_steps: steps a visit of a row in the table.
+        lr: Adam's rate; constant in a visit.
+        draws: draws a step.
+        tolerance: nats; 0 for none.
 
     Raises:
-        ShapeError: the table has another number of raw values than the family reads.
-    """
-
-    def __init__(self, family: Family, raw: Tensor) -> None:
-        super().__init__()
-        if raw.ndim < 2 or raw.shape[1] != family.raw_per_value:
-            raise ShapeError(
-                f"PerDatum: raw has shape {tuple(raw.shape)}, but {type(family).__name__} reads {family.raw_per_value} "
-                f"numbers a latent; give (rows, {family.raw_per_value}, latents)."
-            )
-        self.family = family
-        self.raw = nn.Parameter(raw.detach().clone())
-
-    def infer(self, model: GenerativeModel, batch: Batch) -> Distribution:
-        """Look the rows up.
-
-        Raises:
-            ShapeError: the batch comes from another split, with another number of rows.
-        """
-        if batch.n_rows != len(self.raw):
-            raise ShapeError(
-                f"PerDatum holds {len(self.raw)} rows and was asked for rows of a split of {batch.n_rows}; "
-                "infer on the split that it was fitted on, or fit the new rows first."
-            )
-        return self.family.distribution(self.raw[batch.row], event_dim=self.raw.ndim - 2)
-
-
-class RowOptimum(NamedTuple):
-    """What the search found.
-
-    Attributes:
-        raw: (B, raw_per_value, *z_shape) each row's best raw numbers; never worse than the start, by the judging draws.
-        elbo: (B,) nats there, by the judging draws.
-        start: (B,) nats at the start, by the same draws.
-        steps: gradient steps taken.
-        converged: whether the last round moved the mean bound by less than the tolerance.
-        diverged: (B,) True where the search left the finite numbers and the start was kept.
+        LatentiaError: no steps or no draws.
+        NoReparameterization: draws of the family carry no gradient.
     """
 
     raw: Tensor
-    elbo: Tensor
-    start: Tensor
-    steps: int
-    converged: bool
-    diverged: Tensor
 
+    def __init__(
+        self,
+        family: Family,
+        n_latents: int,
+        steps: int = 100,
+        table: bool = False,
+        table_steps: int = 5,
+        lr: float = 0.1,
+        draws: int = 4,
+        tolerance: float = 0.0,
+    ) -> None:
+        super().__init__()
+        check_counts(n_latents=n_latents, steps=steps, table_steps=table_steps, draws=draws)
+        self.family, self.n_latents = family, n_latents
+        self.steps, self.table, self.table_steps = steps, table, table_steps
+        self.lr, self.draws, self.tolerance = lr, draws, tolerance
+        # The same for every model, so it is no part of what is saved.
+        self.register_buffer("raw", torch.zeros(0, family.raw_per_value, n_latents), persistent=False)
+        check_reparameterized(family, torch.zeros(1, family.raw_per_value, n_latents))
 
-def optimize_rows(
-    model: GenerativeModel,
-    family: Family,
-    raw: Tensor,
-    batch: Batch,
-    steps: int = 200,
-    rounds: int = 4,
-    lr: float = 0.05,
-    draws: int = 8,
-    tolerance: float = 1e-2,
-    judges: int = 64,
-    seed: int = 0,
-) -> RowOptimum:
-    """Raise the ELBO of every row over its own raw numbers, all rows at once; the model stays as it is.
+    def infer(self, model: GenerativeModel, batch: Batch) -> Distribution:
+        """A row's own numbers where the table has them, in training; else the end of its search. No gradient passes."""
+        raw = self.raw[batch.row] if self._in_table(batch) else self.search(model, batch)
+        return self.family.distribution(raw, event_dim=1)
 
-    Adam moves each number by itself, so that rows do not see each other. Each round lets the rate fall to zero along a
-    cosine; rounds are repeated until one gains less than ``tolerance``. log q enters by its slope in z alone (sticking the
-    landing), so that the noise fades where the family holds the posterior.
+    def before_step(self, model: GenerativeModel, batch: Batch) -> None:
+        """In training with a table: move these rows' numbers on."""
+        if not (self.table and self.training):
+            return
+        if not self._in_table(batch):
+            blank = self._blank(batch)
+            self.raw = blank[:1].new_zeros(batch.n_rows, *blank.shape[1:])
+        moved = self._climb(model, batch, self.raw[batch.row], self.table_steps, falls=False)
+        sound = torch.isfinite(moved).flatten(1).all(1)
+        self.raw[batch.row] = torch.where(per_row(sound, moved), moved, self.raw[batch.row])
 
-    Args:
-        model: p.
-        family: which q.
-        raw: where to start, (B, raw_per_value, *z_shape): an encoder's answer, or zeros.
-        batch: the rows.
-        steps: steps a round.
-        rounds: at most.
-        lr: Adam's rate at the start of the first round; each later round starts at half of the one before.
-        draws: K, draws a step.
-        tolerance: nats a row in the mean; a round that gains less is the last.
-        judges: draws by which start and end of every row are compared, the same for all.
-        seed: of all draws; the caller's random state is left as it was.
+    def search(self, model: GenerativeModel, batch: Batch) -> Tensor:
+        """Raw numbers of each row from the common start, (B, raw_per_value, D), detached."""
+        with seeded(0):
+            if self.tolerance:
+                return self._climb_until(model, batch, self._blank(batch))
+            return self._climb(model, batch, self._blank(batch), self.steps, falls=True)
 
-    Raises:
-        NoReparameterization: draws of the family carry no gradient.
-        LatentiaError: steps, rounds, draws or judges below 1.
-    """
-    for name, value in (("steps", steps), ("rounds", rounds), ("draws", draws), ("judges", judges)):
-        if value < 1:
-            raise LatentiaError(f"{name} is {value}, wanted at least 1.")
-    event = raw.ndim - 2
-    if not family.distribution(raw, event).has_rsample:
-        raise NoReparameterization(
-            f"draws of {type(family).__name__} carry no gradient, which the search needs; use a continuous family."
-        )
+    def _in_table(self, batch: Batch) -> bool:
+        return self.table and self.training and len(self.raw) == batch.n_rows
 
-    def judged(at: Tensor) -> Tensor:
-        with torch.no_grad(), seeded(seed):
-            q = family.distribution(at, event)
-            # ``sample`` would have the host look for a bad scale, and raise at one; here a bad row is only a bad row.
-            return log_weights(model, q, batch, q.rsample((judges,))).mean(0)
+    def _blank(self, batch: Batch) -> Tensor:
+        shape = (len(batch.x), self.family.raw_per_value, self.n_latents)
+        return torch.zeros(shape, dtype=batch.x.dtype, device=batch.x.device)
 
-    best, start = raw.detach(), judged(raw)
-    elbo, diverged, taken, converged = start, torch.zeros_like(start, dtype=torch.bool), 0, False
-    for turn in range(rounds):
-        with seeded(seed + 1 + turn):
-            moved = _round(model, family, best, batch, steps, lr / 2**turn, draws)
-        taken += steps
-        found = judged(moved)
-        sound = torch.isfinite(found)
-        diverged = diverged | ~sound
-        better = sound & (found > elbo)
-        gain = torch.where(better, found - elbo, 0.0).mean()
-        best = torch.where(better.reshape(-1, *(1,) * (best.ndim - 1)), moved, best)
-        elbo = torch.where(better, found, elbo)
-        if float(gain) < tolerance:
-            converged = True
-            break
-    return RowOptimum(best, elbo, start, taken, converged, diverged)
-
-
-def _round(model: GenerativeModel, family: Family, start: Tensor, batch: Batch, steps: int, lr: float, draws: int) -> Tensor:
-    raw = start.clone().requires_grad_()
-    optimizer = torch.optim.Adam([raw], lr=lr)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    event = raw.ndim - 2
-    with torch.enable_grad():
+    def _climb(self, model: GenerativeModel, batch: Batch, start: Tensor, steps: int, falls: bool) -> Tensor:
+        raw = start.detach().clone().requires_grad_()
+        optimizer = torch.optim.Adam([raw], lr=self.lr, maximize=True)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps) if falls else None
         for _ in range(steps):
-            z = family.distribution(raw, event).rsample((draws,))
-            w = log_weights(model, family.distribution(raw.detach(), event), batch, z)
-            (slope,) = torch.autograd.grad(-w.mean(0).sum(), raw)
-            raw.grad = slope
+            _, raw.grad = landing_slope(model, self.family, raw, batch, self.draws)
             optimizer.step()
-            schedule.step()
-    return raw.detach()
+            if schedule is not None:
+                schedule.step()
+        return raw.detach()
+
+    def _climb_until(self, model: GenerativeModel, batch: Batch, start: Tensor) -> Tensor:
+        raw = start.detach().clone().requires_grad_()
+        optimizer = torch.optim.Adam([raw], lr=self.lr, maximize=True)
+        share = raw.new_ones(len(raw))  # of each row's step that is taken
+        before = self._judged(model, batch, raw)
+        for step in range(1, self.steps + 1):
+            held = raw.detach().clone()
+            _, raw.grad = landing_slope(model, self.family, raw, batch, self.draws)
+            optimizer.step()
+            with torch.no_grad():
+                raw.copy_(torch.lerp(held, raw, per_row(share, raw)))
+            if step % WINDOW:
+                continue
+            now = self._judged(model, batch, raw)
+            share = torch.where(now - before < self.tolerance, share / 2, share)
+            share = torch.where(share < SMALLEST_SHARE, 0.0, share)
+            before = now
+            if not bool(share.any()):
+                break
+        return raw.detach()
+
+    def _judged(self, model: GenerativeModel, batch: Batch, raw: Tensor) -> Tensor:
+        """Each row's ELBO by the same noise at every call, so that small gains show: (B,)."""
+        with seeded(0):
+            return landing_slope(model, self.family, raw, batch, JUDGES)[0]

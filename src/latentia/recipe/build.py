@@ -12,8 +12,8 @@ from latentia.core.errors import RecipeError, nearest
 from latentia.families import FAMILIES, Family
 from latentia.gradients import GRADIENTS, Gradient
 from latentia.models import MODELS, Decoded, GenerativeModel
-from latentia.networks import NETWORKS
-from latentia.posteriors import POSTERIORS, Amortized, Posterior
+from latentia.networks import NETWORKS, as_shape
+from latentia.posteriors import POSTERIORS, Amortized, Iterative, Posterior
 from latentia.priors import PRIORS, VampPrior
 from latentia.recipe.schema import Component, Recipe
 
@@ -107,6 +107,8 @@ def _with_network(
         networks = {key: getattr(pair, side) for key, pair in NETWORKS.items()}
         network = options.pop("network", {})
         per_value = cast("Family", parts["family"]).raw_per_value
+        if issubclass(registry[name], Iterative):
+            in_shape, per_value = Iterative.network_shapes(cast("Family", parts["family"]), as_shape(out_shape))
         shapes = context.with_fixed(in_shape=in_shape, out_shape=out_shape, per_value=per_value)
         parts["network"] = make(f"{path}.network", network, networks, shapes, default="mlp")
     return make(path, {"name": name, **options}, registry, context, parts)

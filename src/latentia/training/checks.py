@@ -83,6 +83,9 @@ def name_the_culprit(learner: Learner, batch: Batch, step: int) -> NonFinite:
         for name, parameter in learner.modules.named_parameters():
             check_finite(f"{name} {where}", parameter, cure=cure)
         check_finite(f"x {where}", batch.x, cure="drop or impute those rows", mask=batch.mask)
+        why = learner.posterior.diagnose(learner.model, batch)
+        if why is not None:
+            return NonFinite(f"{why} ({where}).")
         q = learner.posterior.infer(learner.model, batch)
         z = q.rsample((1,)) if q.has_rsample else q.sample((1,))
         check_finite(f"z drawn from q {where}", z.squeeze(0), cure=cure)

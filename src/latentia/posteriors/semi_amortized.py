@@ -1,0 +1,127 @@
+"""An encoder's answer, refined by a few steps along the bound's slope at each row.
+
+Kim, Wiseman, Miller, Sontag & Rush (2018), Semi-Amortized Variational Autoencoders.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from latentia.core import Batch
+from latentia.core.errors import LatentiaError, NonFinite, NoReparameterization
+from latentia.core.random import seeded
+from latentia.families import Family
+from latentia.models import GenerativeModel
+from latentia.networks import Network
+from latentia.posteriors.amortized import Amortized
+from latentia.posteriors.base import Posterior
+from latentia.posteriors.inner import check_counts, check_reparameterized, per_row, smooth_slope
+
+
+class SemiAmortized(Posterior):
+    """raw_0 = encoder(x); raw_t = raw_(t-1) + rate * slope of the ELBO at raw_(t-1); q = family(raw_steps).
+
+    Each raw number has a rate of its own, learned with everything else. With ``differentiate`` the encoder, the rates and
+    the model are told how they change where the steps lead, by gradients through the steps; without, the steps are taken as
+    constants, at less than half of the cost.
+
+    Args:
+        network: x to the raw numbers of the family.
+        family: how those are read as a distribution over z.
+        steps: T; may be changed after training.
+        rate: of each raw number, before any is learned.
+        draws: draws a step; the same noise at every call.
+        clip: largest length of a row's slope; longer ones are shortened. 0 leaves all as they are.
+        differentiate: pass gradients through the steps, in training.
+
+    Raises:
+        ShapeError: the network gives another number of raw values than the family reads.
+        LatentiaError: no steps or draws, or a rate that is not positive.
+        NoReparameterization: draws of the family carry no gradient, or not the second order that ``differentiate`` needs.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        family: Family,
+        steps: int = 5,
+        rate: float = 0.01,
+        draws: int = 4,
+        clip: float = 5.0,
+        differentiate: bool = True,
+    ) -> None:
+        super().__init__()
+        check_counts(steps=steps, draws=draws)
+        for name, value, good in (("rate", rate, rate > 0), ("clip", clip, clip >= 0)):
+            if not (good and math.isfinite(value)):
+                raise LatentiaError(f"{name} is {value}, wanted a positive number, such as 0.01 for a rate or 5 for a clip.")
+
+        if differentiate and family.differentiable_once:
+            raise NoReparameterization(
+                f"gradients through the steps need draws that can be differentiated twice, those of {type(family).__name__} "
+                "can be once; use differentiate=False, or another family."
+            )
+        self.encoder = Amortized(network, family)
+        shape = (family.raw_per_value, *network.out_shape)
+        check_reparameterized(family, torch.zeros(1, *shape))
+        self.steps, self.rate, self.draws, self.clip, self.differentiate = steps, rate, draws, clip, differentiate
+        self.log_rate = nn.Parameter(torch.full(shape, math.log(rate)))
+
+    @property
+    def network(self) -> Network:
+        """The encoder's."""
+        return self.encoder.network
+
+    @property
+    def family(self) -> Family:
+        """The encoder's, and that of the refined answer."""
+        return self.encoder.family
+
+    def infer(self, model: GenerativeModel, batch: Batch) -> Distribution:
+        """Encode, then refine.
+
+        Raises:
+            NonFinite: outside of training, where the steps left the finite numbers.
+        """
+        raw = self.path(model, batch)[-1]
+        if not (self.training or bool(torch.isfinite(raw).all())):
+            raise NonFinite(f"{self.diagnose(model, batch) or 'the encoder gave raw numbers that are not finite'}.")
+        return self.family.distribution(raw, event_dim=len(self.network.out_shape))
+
+    def path(self, model: GenerativeModel, batch: Batch) -> list[Tensor]:
+        """Raw numbers before the first step and after each: steps + 1 tensors (B, raw_per_value, *z_shape)."""
+        raws = [self.encoder.raw(batch.x, batch.mask)]
+        through = self.differentiate and self.training and torch.is_grad_enabled() and raws[0].requires_grad
+        with seeded(0):
+            for _ in range(self.steps):
+                _, slope = smooth_slope(model, self.family, raws[-1], batch, self.draws, through)
+                raws.append(raws[-1] + self.log_rate.exp() * self._shortened(slope))
+        return raws
+
+    def diagnose(self, model: GenerativeModel, batch: Batch) -> str | None:
+        """Name the step at which a row left the finite numbers, and a rate to try."""
+        for step, raw in enumerate(self.path(model, batch)):
+            bad = int((~torch.isfinite(raw)).flatten(1).any(1).sum())
+            if not bad:
+                continue
+            if not step:
+                return None
+            largest = float(self.log_rate.detach().exp().max())
+            return (
+                f"semi-amortized inference diverged at step {step} of {self.steps} in {bad} of {len(raw)} rows; "
+                f"its largest rate is {largest:.2g}: try rate={largest / 10:.1g}, or clip=1"
+            )
+        return None
+
+    def start_at(self, x: Tensor) -> None:
+        """The encoder looks at training rows."""
+        self.encoder.start_at(x)
+
+    def _shortened(self, slope: Tensor) -> Tensor:
+        if not self.clip:
+            return slope
+        # A constant: how much a slope is shortened says nothing of where to go.
+        length = slope.detach().flatten(1).norm(dim=1)
+        return slope * per_row((self.clip / length.clamp_min(1e-12)).clamp_max(1.0), slope)
