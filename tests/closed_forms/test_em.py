@@ -203,10 +203,10 @@ def decoded() -> Decoded:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda: ExpectationMaximization(decoded()), "Decoded lacks one"),
+        (lambda: ExpectationMaximization(decoded()), "Decoded has no exact posterior"),
         (
             lambda: ExpectationMaximization(PPCA(D, V), Amortized(MLP(V, [], D, per_value=2), DiagonalNormal())),
-            "got Amortized",
+            "Amortized is learned",
         ),
         (lambda: ExpectationMaximization(PPCA(D, V).requires_grad_(False)), "'weight' is frozen"),
         (lambda: ExpectationMaximization(PPCA(D, V)).step(batch_of(rows().float())._replace(n_rows=99)), "batch_size=99"),

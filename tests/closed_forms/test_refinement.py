@@ -21,7 +21,7 @@ from latentia.gradients import AnalyticKL
 from latentia.learners import Joint, LearningRate
 from latentia.models import PPCA, Decoded
 from latentia.networks import MLP
-from latentia.posteriors import Iterative, MeanField, PerDatum, Posterior, SemiAmortized
+from latentia.posteriors import Iterative, MeanField, PerDatum, Posterior, Refined, SemiAmortized
 from latentia.priors import StandardNormal
 
 D, V, B = 3, 6, 40
@@ -212,6 +212,7 @@ def test_common_noise_has_the_right_law_in_each_row_and_is_the_same_in_all() -> 
     loc, scale = torch.tensor([[0.0], [1.0], [-3.0]]).double(), torch.tensor([[1.0], [0.5], [2.0]]).double()
     draws: dict[str, Callable[[], Tensor]] = {
         "normal": lambda: Normal(loc, scale).rsample((20_000,)),
+        "by example": lambda: loc + scale * torch.randn_like(loc.expand(20_000, 3, 1)),
         "full rank": lambda: MultivariateNormal(loc, scale_tril=scale.unsqueeze(-1)).rsample((20_000,)),
     }
     for name, draw in draws.items():
@@ -231,7 +232,8 @@ def test_what_does_not_fit_is_refused_in_one_line() -> None:
         semi_amortized(NormalMixture(D))
     with pytest.raises(ShapeError, match="network_shapes"):
         Iterative(MLP(V, [], D, per_value=2), DiagonalNormal())
-    for wrong in ({"steps": 0}, {"draws": 0}, {"rate": -1.0}, {"rate": float("nan")}, {"clip": -1.0}):
+    refused: list[dict[str, Any]] = [{"steps": 0}, {"draws": 0}, {"rate": -1.0}, {"rate": float("nan")}, {"clip": -1.0}]
+    for wrong in refused:
         with pytest.raises(LatentiaError, match=next(iter(wrong))):
             semi_amortized(**wrong)
     with pytest.raises(LatentiaError, match="sweeps"):
@@ -250,3 +252,24 @@ def test_a_search_answers_for_any_split_under_evaluation() -> None:
     assert_close(
         found.elbo.mean(), best_mean_field(model, batch._replace(x=batch.x.float())).double().mean(), rtol=0, atol=0.1
     )
+
+
+def test_a_search_by_the_score_function_ends_at_the_same_best() -> None:
+    model, batch = ppca()
+    q = PerDatum(DiagonalNormal(), D, steps=800, draws=64, gradient="score-function").infer(model, batch)
+    assert float((best_mean_field(model, batch) - elbo(model, q, batch)).mean()) < 2e-2
+    with pytest.raises(LatentiaError, match="draws"):
+        PerDatum(DiagonalNormal(), D, draws=1, gradient="score-function")
+
+
+def test_steps_from_an_encoder_s_answer_are_kept_where_they_help() -> None:
+    model, batch = ppca()
+    encoder = semi_amortized().encoder
+    start = elbo(model, encoder.infer(model, batch), batch)
+    for steps, lr in ((1, 0.05), (20, 0.05), (5, 50.0)):
+        found = elbo(model, Refined(encoder, steps, lr).infer(model, batch), batch)
+        assert float((found - start).detach().min()) > -0.3  # what 64 judging draws may take for better
+        assert float((found - start).detach().mean()) > -1e-2
+    spoilt = batch._replace(x=batch.x.clone().index_fill_(0, torch.tensor(3), torch.inf))
+    q = Refined(encoder, 2).infer(model, spoilt)
+    assert bool(torch.isfinite(q.mean[torch.arange(B) != 3]).all())

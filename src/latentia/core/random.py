@@ -19,6 +19,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 FACTORIES = (torch.randn, torch.rand)
+LIKE = (torch.randn_like, torch.rand_like)
 IN_PLACE = (Tensor.normal_, Tensor.uniform_, Tensor.exponential_)
 
 
@@ -45,6 +46,8 @@ class CommonNoise(TorchFunctionMode):
             shape = Size(args[0] if len(args) == 1 and not isinstance(args[0], int) else args)
             if self._shares(shape):
                 return func(_one(shape), **options).expand(shape)
+        elif func in LIKE and self._shares(args[0].shape):
+            return func(args[0][:, :1], **options).expand(args[0].shape)
         elif func in IN_PLACE and self._shares(args[0].shape):
             whole: Tensor = args[0]
             noise = func(torch.empty(_one(whole.shape), dtype=whole.dtype, device=whole.device), *args[1:], **options)

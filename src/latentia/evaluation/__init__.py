@@ -5,7 +5,9 @@ from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
 from latentia.evaluation.gaps import Gaps, gaps
 from latentia.evaluation.gradient_noise import GradientNoise, gradient_noise
 from latentia.evaluation.held_out import evaluate_split, quick_look
+from latentia.evaluation.ladder import Ladder, Rung
 from latentia.evaluation.latents import latents, mean_and_error, mutual_information, some_places, some_rows
+from latentia.evaluation.pareto import k_hats, smoothed
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
 
 __all__ = [
@@ -16,12 +18,15 @@ __all__ = [
     "Figure",
     "Gaps",
     "GradientNoise",
+    "Ladder",
+    "Rung",
     "Sandwich",
     "ais",
     "chunk_sizes",
     "evaluate_split",
     "gaps",
     "gradient_noise",
+    "k_hats",
     "latents",
     "mean_and_error",
     "mutual_information",
@@ -29,6 +34,7 @@ __all__ = [
     "quiet",
     "reverse_ais",
     "sandwich",
+    "smoothed",
     "some_places",
     "some_rows",
 ]

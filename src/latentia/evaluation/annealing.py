@@ -244,9 +244,10 @@ def _checked(temperatures: int, chains: int, leapfrog: int, memory: int) -> list
 def _path(model: GenerativeModel, batch: Batch, start: Distribution | None) -> Path:
     """From ``start`` to the joint, if both live on all of the space of z."""
     prior = model.prior(batch.given)
-    _check_space(prior, "prior", model.z_shape, len(batch.x))
-    if start is not None:
-        _check_space(start, "start", model.z_shape, len(batch.x))
+    for name, p in (("prior", prior), ("start", start or prior)):
+        _check_space(p, name, model.z_shape, len(batch.x))
+    if start is None and type(model).log_joint is GenerativeModel.log_joint:
+        return Path(prior, lambda z: model.log_likelihood(z, batch), from_start=True)
     return Path(prior if start is None else start, lambda z: model.log_joint(z, batch))
 
 

@@ -3,6 +3,7 @@
 Mohamed et al. (2020), Monte Carlo Gradient Estimation in Machine Learning, compare estimators in this way.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -31,8 +32,25 @@ class GradientNoise(NamedTuple):
 
     @property
     def signal_to_noise(self) -> float:
-        """Length of the mean over the root of the total variance."""
-        return float(self.mean.norm()) / max(self.total_variance, 1e-300) ** 0.5
+        """Length of the mean over the root of the total variance.
+
+        What noise adds to the squared length of a mean over so many repeats is taken off; zero where nothing is left then,
+        so that more repeats are needed to see a signal.
+        """
+        length = float(self.mean.square().sum()) - self.total_variance / self.repeats
+        return (max(length, 0.0) / max(self.total_variance, 1e-300)) ** 0.5
+
+    @property
+    def signal_to_noise_error(self) -> float:
+        """Standard error of ``signal_to_noise``, if estimates were normal with independent entries; inf where it is zero."""
+        total, snr = max(self.total_variance, 1e-300), self.signal_to_noise
+        if snr == 0:
+            return math.inf
+        share = float(self.variance.square().sum()) / total**2
+        along = float((self.mean.square() * self.variance).sum()) / total**2
+        # Relative variances of the mean's squared length, 4 m'Vm / R + 2 tr V^2 / R^2, and of the trace, 2 tr V^2 / R.
+        length = (4 * along / self.repeats + 2 * share / self.repeats**2) / snr**4
+        return snr / 2 * (length + 2 * share / self.repeats) ** 0.5
 
 
 def gradient_noise(

@@ -1,7 +1,5 @@
 """Held-out numbers for any model and posterior: the full account, and the short one that training looks at."""
 
-import warnings
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,15 +11,13 @@ from latentia.data import Split
 from latentia.distributions import closed_kl, grid_nats_to_bits
 from latentia.evaluation.draws import DEFAULT_MEMORY, quiet, row_totals
 from latentia.evaluation.latents import latents, mean_and_error, mutual_information
+from latentia.evaluation.pareto import LARGEST_K_HAT, k_hats
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.weights import Terms, terms
 
-FEWEST_DRAWS_FOR_K_HAT = 100
 ROWS_FOR_K_HAT = 200
-# Log-weights closer together than this differ by float32's rounding alone.
-SPREAD_OF_ROUNDING = 1e-3
 BITS_SEED = 0
 
 
@@ -56,7 +52,7 @@ def evaluate_split(
         seen = latents(model, posterior, rows)
         information = Figure.of(mutual_information(model, posterior, rows))
         discrete = _is_mass(model, rows)
-    elbo, shapes = Figure.of(totals.elbo), _k_hats(totals.kept)
+    elbo, shapes = Figure.of(totals.elbo), k_hats(totals.kept)
     n_values = rows.values_a_row()
     bits = Figure(grid_nats_to_bits(-elbo.value, n_values), grid_nats_to_bits(elbo.error, n_values)) if discrete else None
     return Evaluation(
@@ -73,7 +69,7 @@ def evaluate_split(
         mutual_information=information,
         k_hat_rows=0 if shapes is None else len(shapes),
         k_hat=None if shapes is None else float(np.median(shapes)),
-        k_hat_bad=None if shapes is None else float((shapes > 0.7).mean()),
+        k_hat_bad=None if shapes is None else float((shapes > LARGEST_K_HAT).mean()),
     )
 
 
@@ -124,23 +120,3 @@ def _is_mass(model: GenerativeModel, split: Split) -> bool:
     batch = split.head(1).batch(torch.zeros(1, dtype=torch.long, device=split.stored.device))
     support = model.likelihood(model.sample_prior(1, batch.given).unsqueeze(0), batch.given).support
     return support is not None and support.is_discrete
-
-
-def _k_hats(w: Tensor) -> np.ndarray | None:
-    """Pareto shapes of the importance weights (N, K) (Vehtari et al. 2024, Pareto Smoothed Importance Sampling).
-
-    Rows whose weights are all alike have no tail to speak of, as under an exact posterior, and are left out.
-    """
-    if w.shape[1] < FEWEST_DRAWS_FOR_K_HAT:
-        return None
-    from arviz_stats.base.array import array_stats  # a second to import, and only this needs it
-
-    shapes = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns about each bad row; the share of them is reported instead
-        for row in w.cpu().numpy():
-            if row.std() < SPREAD_OF_ROUNDING:
-                continue
-            # It wants what leave-one-out has at hand, the negative of a log-weight.
-            shapes.append(float(array_stats.psislw(-row)[1]))
-    return np.asarray(shapes) if shapes else None

@@ -45,10 +45,13 @@ class Path(NamedTuple):
     Attributes:
         start: log_prob of z (K, B, *z_shape) is (K, B); normalized.
         end: z (K, B, *z_shape) -> (K, B), the log of a density that need not be normalized.
+        from_start: ``end`` is what the start is multiplied with to be the end's density, as a likelihood a prior, so that
+            the start is looked at once.
     """
 
     start: Distribution
     end: Callable[[Tensor], Tensor]
+    from_start: bool = False
 
     def draw(self, chains: int, rows: int) -> Tensor:
         """(chains, rows, *z_shape) from the start."""
@@ -72,6 +75,8 @@ class Path(NamedTuple):
                         "use densities that torch can differentiate, or the importance-weighted estimate instead."
                     )
                 slopes.append(slope)
+        if self.from_start:
+            logs["end"], slopes[1] = logs["start"] + logs["end"], slopes[0] + slopes[1]
         return Place(z.detach(), torch.stack([log.detach() for log in logs.values()]), torch.stack(slopes))
 
 

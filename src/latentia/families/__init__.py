@@ -4,11 +4,14 @@ from latentia.families.base import Family
 from latentia.families.bernoulli import Bernoulli
 from latentia.families.categorical import Categorical
 from latentia.families.continuous_bernoulli import ContinuousBernoulli
+from latentia.families.continuous_flow import ContinuousFlow
 from latentia.families.diagonal_normal import DiagonalNormal
 from latentia.families.discretized_logistic import DiscretizedLogistic
 from latentia.families.flow import Flow
 from latentia.families.full_rank_normal import FullRankNormal
+from latentia.families.inverse_autoregressive import InverseAutoregressive
 from latentia.families.laplace import Laplace
+from latentia.families.low_rank_normal import LowRankNormal
 from latentia.families.normal import Normal
 from latentia.families.normal_mixture import NormalMixture
 
@@ -21,7 +24,10 @@ FAMILIES: dict[str, type[Family]] = {
     "discretized-logistic": DiscretizedLogistic,
     "diagonal-normal": DiagonalNormal,
     "full-rank-normal": FullRankNormal,
+    "low-rank-normal": LowRankNormal,
     "flow": Flow,
+    "inverse-autoregressive": InverseAutoregressive,
+    "continuous-flow": ContinuousFlow,
     "normal-mixture": NormalMixture,
 }
 
@@ -30,12 +36,15 @@ __all__ = [
     "Bernoulli",
     "Categorical",
     "ContinuousBernoulli",
+    "ContinuousFlow",
     "DiagonalNormal",
     "DiscretizedLogistic",
     "Family",
     "Flow",
     "FullRankNormal",
+    "InverseAutoregressive",
     "Laplace",
+    "LowRankNormal",
     "Normal",
     "NormalMixture",
 ]

@@ -4,12 +4,10 @@ Rezende & Mohamed (2015), Variational Inference with Normalizing Flows; Dinh et 
 Real NVP.
 """
 
-import torch
 from torch import Tensor
-from torch.distributions import AffineTransform, Distribution, TransformedDistribution
+from torch.distributions import Distribution
 
-from latentia.core.errors import ShapeError
-from latentia.families.base import Family, positive
+from latentia.families.conditioned import Conditioned, Move, shrink_last_layers
 
 # Importing zuko switches torch's checks of arguments off for the whole process, a decision that is not ours to make.
 _checks = Distribution._validate_args
@@ -18,41 +16,27 @@ from zuko.flows import RealNVP  # noqa: E402  after the checks were noted
 Distribution.set_default_validate_args(_checks)
 
 
-class Flow(Family):
+class Flow(Conditioned):
     """q(z | x): u ~ N(0, I), through coupling layers conditioned on the row, then mu + sigma u.
 
-    Coupling layers invert in one pass, so that a draw and its density each cost one pass.
+    Coupling layers invert in one pass, so that a draw and the density of any other value each cost one pass.
 
     Args:
         n_latents: D, the length of z; at least 2, since a coupling layer moves one half by the other.
         layers: number of coupling layers.
         hidden: width of each layer's hidden network.
         context: numbers a latent that the encoder hands to every layer.
+
+    Raises:
+        ShapeError: fewer than two latents.
     """
 
     def __init__(self, n_latents: int, layers: int = 4, hidden: int = 64, context: int = 2) -> None:
-        super().__init__()
-        if n_latents < 2:
-            raise ShapeError(f"a coupling flow needs at least 2 latents, got {n_latents}; use 'full-rank-normal'.")
-        self.n_latents, self.layers, self.hidden, self.context = n_latents, layers, hidden, context
+        super().__init__(n_latents, context, least=2)
+        self.layers, self.hidden = layers, hidden
         self.coupling = RealNVP(n_latents, context=context * n_latents, transforms=layers, hidden_features=(hidden,))
-        # Small last layers: training starts near the diagonal normal and bends from there.
-        with torch.no_grad():
-            for name, weight in self.coupling.named_parameters():
-                if name.endswith(("2.weight", "2.bias")):
-                    weight.mul_(0.1)
+        shrink_last_layers(self.coupling, ("2.weight", "2.bias"))
 
-    @property
-    def raw_per_value(self) -> int:
-        return 2 + self.context
-
-    def distribution(self, raw: Tensor, event_dim: int = 1) -> Distribution:
-        if event_dim != 1 or raw.shape[-1] != self.n_latents:
-            raise ShapeError(
-                f"Flow({self.n_latents}) was given an event of shape {tuple(raw.shape[-event_dim:])}; "
-                f"give it a vector of {self.n_latents} latents."
-            )
-        loc, scale = raw[..., 0, :], positive(raw[..., 1, :])
-        # Squashed, so that an extreme encoder output cannot throw the coupling layers to infinity.
-        bent = self.coupling(torch.tanh(raw[..., 2:, :].flatten(-2)))
-        return TransformedDistribution(bent, [AffineTransform(loc, scale, event_dim=1)], validate_args=False)
+    def moves(self, seen: Tensor) -> tuple[Move, Move]:
+        to_noise = self.coupling.transform(seen)
+        return to_noise.inv.call_and_ladj, to_noise.call_and_ladj

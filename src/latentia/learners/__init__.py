@@ -1,18 +1,22 @@
 """Learners by name."""
 
 from latentia.learners.base import Learner
+from latentia.learners.coordinate_ascent import Ascent, CoordinateAscent, VariationalFactor
 from latentia.learners.em import ExpectationMaximization
 from latentia.learners.joint import Joint
 from latentia.learners.schedules import KLWeight, LearningRate, check_schedules
 
-LEARNERS: dict[str, type[Learner]] = {"joint": Joint}
+LEARNERS: dict[str, type[Learner]] = {"joint": Joint, "em": ExpectationMaximization}
 
 __all__ = [
     "LEARNERS",
+    "Ascent",
+    "CoordinateAscent",
     "ExpectationMaximization",
     "Joint",
     "KLWeight",
     "Learner",
     "LearningRate",
+    "VariationalFactor",
     "check_schedules",
 ]

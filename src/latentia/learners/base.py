@@ -20,6 +20,7 @@ class Learner(ABC):
         bound: what is raised, and by which epochs are compared.
         draws: K, draws a row.
         steps: steps taken.
+        full_batch: a step takes all training rows, whatever batch size is asked for.
     """
 
     model: GenerativeModel
@@ -27,6 +28,7 @@ class Learner(ABC):
     bound: Bound
     draws: int
     steps: int
+    full_batch: bool = False
 
     @abstractmethod
     def step(self, batch: Batch) -> dict[str, Tensor]:

@@ -1,6 +1,8 @@
-"""Expectation-maximization: the exact posterior, then the best parameters given it, in turn.
+"""Expectation-maximization: what z is given the parameters, then better parameters given that, in turn.
 
-Dempster, Laird & Rubin (1977), Maximum Likelihood from Incomplete Data via the EM Algorithm.
+Dempster, Laird & Rubin (1977), Maximum Likelihood from Incomplete Data via the EM Algorithm; Neal & Hinton (1998), A View of
+the EM Algorithm That Justifies Incremental, Sparse, and Other Variants, for E steps that are not exact and M steps that only
+improve.
 """
 
 import torch
@@ -11,74 +13,123 @@ from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm
 from latentia.distributions import closed_kl
 from latentia.learners.base import Learner
-from latentia.models import GenerativeModel, HasMStep
-from latentia.posteriors import Exact, Posterior
+from latentia.learners.schedules import KLWeight, LearningRate, check_schedules
+from latentia.models import GenerativeModel, HasExactPosterior, HasMStep
+from latentia.posteriors import Exact, MeanField, PerDatum, Posterior
+from latentia.weights import terms
 
 
 class ExpectationMaximization(Learner):
-    """Each step raises log p(x) of the training rows, or leaves it at a stationary point; there is no rate to choose.
+    """The E step asks the posterior, the M step moves the model alone.
 
-    With the exact posterior the ELBO is log p(x), so that the E step closes the gap and the M step raises both (Neal &
-    Hinton 1998, A View of the EM Algorithm). A step takes all training rows at once: the maximum for a minibatch would
-    forget the others.
+    With the exact posterior and a model that knows its M step, each step takes all training rows, raises their log p(x) or
+    leaves it at a stationary point, and there is no rate to choose: a minibatch would forget the other rows. Otherwise the
+    M step is some Adam steps up E_q log p(x, z) at draws that are held for the whole step, on a batch of any size.
 
     Args:
-        model: p, with ``exact_posterior``, ``log_marginal`` and ``maximize``.
-        posterior: ``Exact()``, which is what None stands for.
+        model: p.
+        posterior: ``Exact()`` (which None stands for), or one that is found without learning: ``MeanField``, ``PerDatum``.
+        m_steps: Adam steps an M step, where it has no closed form.
+        draws: K, draws a row for such an M step.
+        lr: rate of those steps.
 
     Raises:
-        NoClosedForm: the model lacks a closed form, or the posterior is not the exact one.
-        LatentiaError: a parameter of the model is frozen; the M step would move it.
+        NoClosedForm: the posterior is the exact one, and the model has none.
+        LatentiaError: an encoder, which EM would not train; or a frozen parameter, where the M step moves all at once.
     """
 
-    def __init__(self, model: GenerativeModel, posterior: Posterior | None = None) -> None:
+    def __init__(
+        self,
+        model: GenerativeModel,
+        posterior: Posterior | None = None,
+        m_steps: int = 5,
+        draws: int = 8,
+        lr: LearningRate = LearningRate(1e-3),  # noqa: B008  an immutable tuple
+    ) -> None:
         posterior = Exact() if posterior is None else posterior
-        if not isinstance(model, HasMStep):
-            raise NoClosedForm(
-                f"EM needs exact_posterior, log_marginal and maximize; {type(model).__name__} lacks one of them, use Joint."
-            )
-        if not isinstance(posterior, Exact):
-            raise NoClosedForm(
-                f"EM's posterior is the exact one, got {type(posterior).__name__}; give Exact(), or use Joint."
-            )
-        frozen = [name for name, value in model.named_parameters() if not value.requires_grad]
-        if frozen:
+        if not isinstance(posterior, Exact | MeanField | PerDatum):
             raise LatentiaError(
-                f"{frozen[0]!r} is frozen, but EM moves every parameter of the model; thaw it, or use Joint."
+                f"EM's posterior is found and not learned, {type(posterior).__name__} is learned; "
+                "give Exact(), MeanField() or PerDatum(...), or use Joint."
             )
+        if isinstance(posterior, Exact) and not isinstance(model, HasExactPosterior):
+            raise NoClosedForm(
+                f"{type(model).__name__} has no exact posterior for an E step; give PerDatum(...), or use Joint."
+            )
+        for name, value in (("m_steps", m_steps), ("draws", draws)):
+            if value < 1:
+                raise LatentiaError(f"{name} is {value}, wanted at least 1.")
+        closed = isinstance(posterior, Exact) and isinstance(model, HasMStep)
+        frozen = [name for name, value in model.named_parameters() if not value.requires_grad]
+        if closed and frozen:
+            raise LatentiaError(f"{frozen[0]!r} is frozen, but this M step moves every parameter; thaw it, or use Joint.")
         self.model, self.posterior = model, posterior
         self.bound: Bound = Elbo()
-        self.draws, self.steps = 1, 0
-        self._closed: HasMStep = model
+        self.m_steps, self.draws, self.steps = m_steps, draws, 0
+        self.full_batch = closed
+        self.lr_schedule = lr
+        self._closed: HasMStep | None = model if closed else None  # pyright: ignore[reportAttributeAccessIssue]  just asked
         self._modules = nn.ModuleDict({"model": model, "posterior": posterior})
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise LatentiaError("the model has no parameter to learn; nothing would move.")
+        self.optimizer = torch.optim.Adam(self.parameters, lr=lr.at(0), fused=True)
 
-    @torch.no_grad()
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """One E step and one M step on all training rows.
+        """One E step and one M step.
 
         Returns:
-            "bound": mean log p(x) a row before the step; "rate": mean KL(p(z | x) || p(z)) a row before the step, both nats;
-            "grad_norm": 0; "skipped": 1 where either was not finite and the parameters were left as they were.
+            "bound": mean ELBO a row before the M step, which is log p(x) under the exact posterior; "rate": mean KL from the
+            posterior to the prior, both nats; "grad_norm": of the last Adam step, 0 in closed form; "skipped": 1 where
+            something was not finite, and the parameters were left as they were.
 
         Raises:
-            LatentiaError: a minibatch; or what ``maximize`` refuses, the parameters being left as they were.
-            NoClosedForm: the batch has a mask.
+            LatentiaError: a minibatch for an M step in closed form; or what ``maximize`` refuses, the parameters being left
+                as they were.
+            NoClosedForm: the batch has a mask and the posterior is the exact one.
         """
+        self.posterior.before_step(self.model, batch)
+        log = self._step_in_closed_form(self._closed, batch) if self._closed is not None else self._step_by_gradient(batch)
+        self.steps += 1
+        return log
+
+    @torch.no_grad()
+    def _step_in_closed_form(self, model: HasMStep, batch: Batch) -> dict[str, Tensor]:
         if len(batch.x) != batch.n_rows:
             raise LatentiaError(
                 f"EM steps on all {batch.n_rows} training rows at once, got {len(batch.x)}; use batch_size={batch.n_rows}."
             )
         q = self.posterior.infer(self.model, batch)
-        bound = self._closed.log_marginal(batch.x).mean()
+        bound = model.log_marginal(batch.x).mean()
         rate = closed_kl(q, self.model.prior(batch.given)).mean()
         skipped = ~(torch.isfinite(bound) & torch.isfinite(rate))
         if not bool(skipped):
-            self._closed.maximize(batch.x, q)
-        self.steps += 1
+            model.maximize(batch.x, q)
         return {"bound": bound, "rate": rate, "grad_norm": torch.zeros_like(bound), "skipped": skipped}
 
+    def _step_by_gradient(self, batch: Batch) -> dict[str, Tensor]:
+        with torch.no_grad():
+            q = self.posterior.infer(self.model, batch)
+            # ``sample`` would have the host look for a bad scale, and raise at one.
+            z = (q.rsample if q.has_rsample else q.sample)((self.draws,))
+            before = terms(self.model, q, batch, z)
+            bound, rate = before.weights().mean(), before.rate().mean()
+        skipped, norm = ~(torch.isfinite(bound) & torch.isfinite(rate)), torch.zeros_like(bound)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr
+        for _ in range(self.m_steps):
+            self.optimizer.zero_grad(set_to_none=True)
+            loss = -self.model.log_joint(z, batch).mean()
+            loss.backward()
+            norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
+            skipped = skipped | ~(torch.isfinite(loss.detach()) & torch.isfinite(norm))
+            # Fused optimizers leave everything as it is where found_inf is 1, without the host looking.
+            self.optimizer.found_inf = skipped.to(torch.float32)  # pyright: ignore[reportAttributeAccessIssue]  read by torch's fused step
+            self.optimizer.step()
+        return {"bound": bound, "rate": rate, "grad_norm": norm.detach(), "skipped": skipped}
+
     def check(self, total_steps: int) -> None:
-        """Refuses nothing: there are no schedules."""
+        check_schedules(self.lr_schedule, KLWeight(), total_steps)
 
     @property
     def modules(self) -> nn.ModuleDict:
@@ -86,8 +137,8 @@ class ExpectationMaximization(Learner):
 
     @property
     def lr(self) -> float:
-        """1: a step goes all the way to the maximum."""
-        return 1.0
+        """Of the next M step's gradients; 1 in closed form, where a step goes all the way to the maximum."""
+        return 1.0 if self._closed is not None else self.lr_schedule.at(self.steps)
 
     @property
     def effective_beta(self) -> float:

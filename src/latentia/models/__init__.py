@@ -1,21 +1,40 @@
 """Generative models by name."""
 
-from latentia.models.base import GenerativeModel, HasExactPosterior, HasMStep
+from latentia.models.base import GenerativeModel, HasCoordinateAscent, HasExactPosterior, HasMStep
+from latentia.models.bayesian_gaussian_mixture import BayesianGaussianMixture
+from latentia.models.bayesian_linear_regression import BayesianLinearRegression
+from latentia.models.bayesian_pca import BayesianPCA
+from latentia.models.bernoulli_logit import BernoulliLogit
+from latentia.models.bijections import ordered, positive_ordered
 from latentia.models.decoded import Decoded, check_raw
 from latentia.models.factor_analysis import FactorAnalysis
 from latentia.models.gaussian_mixture import GaussianMixture
+from latentia.models.log_joint import LogJoint
 from latentia.models.ppca import PPCA
 
-MODELS: dict[str, type[GenerativeModel]] = {"decoded": Decoded, "ppca": PPCA, "factor-analysis": FactorAnalysis}
+MODELS: dict[str, type[GenerativeModel]] = {
+    "decoded": Decoded,
+    "ppca": PPCA,
+    "factor-analysis": FactorAnalysis,
+    "bernoulli-logit": BernoulliLogit,
+}
 
 __all__ = [
     "MODELS",
     "PPCA",
+    "BayesianGaussianMixture",
+    "BayesianLinearRegression",
+    "BayesianPCA",
+    "BernoulliLogit",
     "Decoded",
     "FactorAnalysis",
     "GaussianMixture",
     "GenerativeModel",
+    "HasCoordinateAscent",
     "HasExactPosterior",
     "HasMStep",
+    "LogJoint",
     "check_raw",
+    "ordered",
+    "positive_ordered",
 ]

@@ -85,3 +85,35 @@ class HasMStep(HasExactPosterior, Protocol):
             q: p(z | x) at the present parameters: batch (N,), event z_shape.
         """
         ...
+
+
+@runtime_checkable
+class HasCoordinateAscent(Protocol):
+    """A Bayesian model whose mean-field posterior has a closed-form update a factor.
+
+    The posterior is q(z) q(first factor) q(second factor) ...; q(z) is handed about as a distribution, the other factors are
+    the model's buffers.
+    """
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """Names of the factors beside q(z), in the order of a sweep."""
+        ...
+
+    def variational_posterior(self, batch: Batch) -> Distribution:
+        """The best q(z) for the other factors as they are: event z_shape, batch (B,), or () for one z shared by all rows."""
+        ...
+
+    def update(self, factor: str, batch: Batch, q: Distribution) -> None:
+        """Put one factor, in place, where the bound is largest for the others as they are.
+
+        Args:
+            factor: one of ``factors``.
+            batch: all training rows.
+            q: q(z).
+        """
+        ...
+
+    def elbo(self, batch: Batch, q: Distribution) -> Tensor:
+        """E_q[log p(x, z, parameters) - log q]: () nats in float64, the sum over all rows of the batch."""
+        ...

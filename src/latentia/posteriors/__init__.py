@@ -6,8 +6,10 @@ from latentia.posteriors.exact import Exact
 from latentia.posteriors.iterative import Iterative
 from latentia.posteriors.mean_field import MeanField
 from latentia.posteriors.per_datum import PerDatum
+from latentia.posteriors.refined import Refined
 from latentia.posteriors.row_search import RowOptimum, optimize_rows
 from latentia.posteriors.semi_amortized import SemiAmortized
+from latentia.posteriors.shared import Shared
 from latentia.posteriors.table import Table
 
 POSTERIORS: dict[str, type[Posterior]] = {
@@ -27,8 +29,10 @@ __all__ = [
     "MeanField",
     "PerDatum",
     "Posterior",
+    "Refined",
     "RowOptimum",
     "SemiAmortized",
+    "Shared",
     "Table",
     "optimize_rows",
 ]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm, NoReparameterization
-from latentia.core.random import CommonNoise
+from latentia.core.random import CommonNoise, seeded
 from latentia.distributions import closed_kl
 from latentia.families import Family
 from latentia.models import GenerativeModel
@@ -53,6 +53,33 @@ def landing_slope(
         bound = log_weights(model, family.distribution(raw.detach(), event), batch, z).mean(0)
         (found,) = torch.autograd.grad(bound.sum(), at)
     return bound.detach(), found
+
+
+def score_slope(model: GenerativeModel, family: Family, raw: Tensor, batch: Batch, draws: int) -> tuple[Tensor, Tensor]:
+    """As ``landing_slope``, by the score function alone: the model is evaluated at draws and never differentiated.
+
+    Each draw is credited with its log-weight less the mean of the others (Ranganath et al. 2014, Black Box Variational
+    Inference; Kool et al. 2019, Buy 4 REINFORCE Samples, Get a Baseline for Free). Takes at least two draws.
+    """
+    with torch.enable_grad():
+        at = raw.detach().requires_grad_()
+        q = family.distribution(at, raw.ndim - 2)
+        with torch.no_grad():
+            with CommonNoise(len(raw)):
+                z = q.sample((draws,))
+            w = log_weights(model, q, batch, z)
+            credit = (w - w.mean(0)) / (draws - 1)
+        (found,) = torch.autograd.grad((credit * q.log_prob(z)).sum(), at)
+    return w.mean(0), found
+
+
+def judged_bound(model: GenerativeModel, family: Family, raw: Tensor, batch: Batch, draws: int) -> Tensor:
+    """Each row's ELBO, (B,), by the same noise for every row and at every call, so that small gains show."""
+    with torch.no_grad(), seeded(1):
+        q = family.distribution(raw, raw.ndim - 2)
+        with CommonNoise(len(raw)):
+            z = q.sample((draws,)) if not q.has_rsample else q.rsample((draws,))
+        return log_weights(model, q, batch, z).mean(0)
 
 
 def smooth_slope(

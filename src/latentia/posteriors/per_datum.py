@@ -3,16 +3,19 @@
 Hoffman et al. (2013), Stochastic Variational Inference.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from latentia.core import Batch
+from latentia.core.errors import LatentiaError
 from latentia.core.random import seeded
 from latentia.families import Family
 from latentia.models import GenerativeModel
 from latentia.posteriors.base import Posterior
-from latentia.posteriors.inner import check_counts, check_reparameterized, landing_slope, per_row
+from latentia.posteriors.inner import check_counts, check_reparameterized, judged_bound, landing_slope, per_row, score_slope
 
 WINDOW, JUDGES, SMALLEST_SHARE = 10, 32, 1 / 32
 
@@ -37,10 +40,12 @@ class PerDatum(Posterior):
         lr: Adam's rate; constant in a visit.
         draws: draws a step.
         tolerance: nats; 0 for none.
+        gradient: "reparameterized", or "score-function" (black-box VI), which asks nothing of the model but its log joint,
+            and needs more draws.
 
     Raises:
-        LatentiaError: no steps or no draws.
-        NoReparameterization: draws of the family carry no gradient.
+        LatentiaError: no steps, no draws, or fewer than two with the score function.
+        NoReparameterization: draws of the family carry no gradient, and the gradient is the reparameterized one.
     """
 
     raw: Tensor
@@ -55,15 +60,22 @@ class PerDatum(Posterior):
         lr: float = 0.1,
         draws: int = 4,
         tolerance: float = 0.0,
+        gradient: Literal["reparameterized", "score-function"] = "reparameterized",
     ) -> None:
         super().__init__()
         check_counts(n_latents=n_latents, steps=steps, table_steps=table_steps, draws=draws)
         self.family, self.n_latents = family, n_latents
         self.steps, self.table, self.table_steps = steps, table, table_steps
-        self.lr, self.draws, self.tolerance = lr, draws, tolerance
+        self.lr, self.draws, self.tolerance, self.gradient = lr, draws, tolerance, gradient
         # The same for every model, so it is no part of what is saved.
         self.register_buffer("raw", torch.zeros(0, family.raw_per_value, n_latents), persistent=False)
-        check_reparameterized(family, torch.zeros(1, family.raw_per_value, n_latents))
+        if gradient == "score-function":
+            if draws < 2:
+                raise LatentiaError(
+                    f"draws is {draws}, but the score function's baseline is of the other draws; give 2 or more."
+                )
+        else:
+            check_reparameterized(family, torch.zeros(1, family.raw_per_value, n_latents))
 
     def infer(self, model: GenerativeModel, batch: Batch) -> Distribution:
         """A row's own numbers where the table has them, in training; else the end of its search. No gradient passes."""
@@ -100,7 +112,7 @@ class PerDatum(Posterior):
         optimizer = torch.optim.Adam([raw], lr=self.lr, maximize=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps) if falls else None
         for _ in range(steps):
-            _, raw.grad = landing_slope(model, self.family, raw, batch, self.draws)
+            raw.grad = self._slope(model, batch, raw)
             optimizer.step()
             if schedule is not None:
                 schedule.step()
@@ -113,7 +125,7 @@ class PerDatum(Posterior):
         before = self._judged(model, batch, raw)
         for step in range(1, self.steps + 1):
             held = raw.detach().clone()
-            _, raw.grad = landing_slope(model, self.family, raw, batch, self.draws)
+            raw.grad = self._slope(model, batch, raw)
             optimizer.step()
             with torch.no_grad():
                 raw.copy_(torch.lerp(held, raw, per_row(share, raw)))
@@ -127,7 +139,9 @@ class PerDatum(Posterior):
                 break
         return raw.detach()
 
+    def _slope(self, model: GenerativeModel, batch: Batch, raw: Tensor) -> Tensor:
+        slope = score_slope if self.gradient == "score-function" else landing_slope
+        return slope(model, self.family, raw, batch, self.draws)[1]
+
     def _judged(self, model: GenerativeModel, batch: Batch, raw: Tensor) -> Tensor:
-        """Each row's ELBO by the same noise at every call, so that small gains show: (B,)."""
-        with seeded(0):
-            return landing_slope(model, self.family, raw, batch, JUDGES)[0]
+        return judged_bound(model, self.family, raw, batch, JUDGES)

@@ -49,15 +49,16 @@ class SemiAmortized(Posterior):
         steps: int = 5,
         rate: float = 0.01,
         draws: int = 4,
-        clip: float = 5.0,
+        clip: float = 20.0,
         differentiate: bool = True,
     ) -> None:
         super().__init__()
         check_counts(steps=steps, draws=draws)
         for name, value, good in (("rate", rate, rate > 0), ("clip", clip, clip >= 0)):
             if not (good and math.isfinite(value)):
-                raise LatentiaError(f"{name} is {value}, wanted a positive number, such as 0.01 for a rate or 5 for a clip.")
-
+                raise LatentiaError(
+                    f"{name} is {value}, wanted a positive number, such as 0.01 for a rate or 20 for a clip."
+                )
         if differentiate and family.differentiable_once:
             raise NoReparameterization(
                 f"gradients through the steps need draws that can be differentiated twice, those of {type(family).__name__} "

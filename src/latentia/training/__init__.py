@@ -1,9 +1,11 @@
 """The one training loop, what it shows and what it leaves."""
 
+from latentia.training.advi import advi
 from latentia.training.device import first_line, pick_device
 from latentia.training.history import COLUMNS, History
 from latentia.training.loop import OnNonFinite, Stopped, train
 from latentia.training.progress import LiveLine, PlainLines, Progress, Silent, State, progress_for
+from latentia.training.shared_fit import SharedFit
 
 __all__ = [
     "COLUMNS",
@@ -12,9 +14,11 @@ __all__ = [
     "OnNonFinite",
     "PlainLines",
     "Progress",
+    "SharedFit",
     "Silent",
     "State",
     "Stopped",
+    "advi",
     "first_line",
     "pick_device",
     "progress_for",

@@ -67,6 +67,7 @@ def train(
         LatentiaError: see ``check_fit`` and ``check_first_batch``.
         Stopped: something was not finite.
     """
+    batch_size = max(1, len(data.train)) if learner.full_batch else batch_size
     steps_an_epoch = check_fit(learner, data, epochs, batch_size)
     if patience is not None and patience < 1:
         raise LatentiaError(f"patience is {patience}, wanted at least 1 epoch, or none at all.")

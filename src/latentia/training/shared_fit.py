@@ -1,0 +1,137 @@
+"""What a fit to a log joint leaves: draws, moments, and how far to trust them, as results and not as exceptions."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentia.core.random import seeded
+from latentia.evaluation import Figure, smoothed
+from latentia.evaluation.pareto import GOOD_K_HAT, LARGEST_K_HAT
+from latentia.models import LogJoint
+from latentia.posteriors import Shared
+
+# A normal whose mean is 0.1 standard deviations off is 0.005 nats away, one 0.2 off 0.02; a smaller gap rules that out for a
+# posterior near normal. Below the first, the weights are too alike for the shape of their tail to matter.
+TINY_GAP, SMALL_GAP = 0.005, 0.02
+# Nats by which the ELBO of two starts may differ and still be the same answer.
+AGREE = 0.5
+POOL = 4000
+VALUES_AT_ONCE = 2**22
+
+
+@dataclass(frozen=True)
+class SharedFit:
+    """A posterior shared by all rows, and what is known of its quality.
+
+    Attributes:
+        log_joint: what was fitted.
+        posterior: q over the free numbers; ``draws`` speaks in named parameters.
+        elbo: nats, with the standard error of the draws that judge it.
+        gap: nats from the ELBO up to the importance-weighted log evidence, which estimates KL(q || posterior).
+        k_hat: Pareto shape of the importance weights p / q; NaN where they are all alike. It knows nothing of the size of
+            the weights' tail, and neither it nor the gap sees a mode where q has no draws.
+        starts: the ELBO in nats that each start reached, in the order of the starts; NaN where it left the finite numbers.
+        modes: different places that the starts led to; each was fitted once.
+        steps: gradient steps that the kept start took.
+        gain: nats that the last round of the kept start gained.
+        tolerance: nats below which a round counts as no gain.
+        mean: by name, (*shape).
+        sd: by name, (*shape).
+    """
+
+    log_joint: LogJoint
+    posterior: Shared
+    elbo: Figure
+    gap: float
+    k_hat: float
+    starts: tuple[float, ...]
+    modes: int
+    steps: int
+    gain: float
+    tolerance: float
+    mean: dict[str, Tensor]
+    sd: dict[str, Tensor]
+
+    @property
+    def converged(self) -> bool:
+        """Whether the bound reached a plateau: the last round gained less than the tolerance."""
+        return self.gain < self.tolerance
+
+    @property
+    def dropped(self) -> int:
+        """Starts that left the finite numbers."""
+        return sum(math.isnan(elbo) for elbo in self.starts)
+
+    @property
+    def disagreement(self) -> float:
+        """Nats between the best and the worst start that stayed finite."""
+        finite = [elbo for elbo in self.starts if not math.isnan(elbo)]
+        return max(finite) - min(finite)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the draws can stand for the posterior as they are: a plateau, and a gap or a k̂ that is small enough."""
+        return self.converged and (self.gap < TINY_GAP or (self.gap < SMALL_GAP and not self.k_hat > GOOD_K_HAT))
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: what to do with the draws, and why."""
+        figures = f"k̂ {self.k_hat:.2f}, gap {self.gap:.2g} nats"
+        if self.gap < TINY_GAP or (self.gap < SMALL_GAP and not self.k_hat > GOOD_K_HAT):
+            shape = f"good: {figures}"
+        elif not self.k_hat > LARGEST_K_HAT:
+            shape = f"resample: {figures}, so that moments are off, but resampled draws can be used"
+        else:
+            shape = f"do not trust: {figures}, q is too narrow or of another shape"
+        notes = []
+        if not self.converged:
+            notes.append(f"the bound still rose by {self.gain:.2g} nats in the last round, take more steps")
+        if self.disagreement > AGREE:
+            notes.append(f"starts differ by {self.disagreement:.2g} nats, there may be several modes")
+        if self.dropped:
+            notes.append(f"{self.dropped} of {len(self.starts)} starts left the finite numbers")
+        return "; ".join([shape, *notes])
+
+    def draws(self, n: int, resampled: bool = False, seed: int = 0) -> dict[str, Tensor]:
+        """n draws of each parameter by name, each (n, *shape).
+
+        Args:
+            n: how many.
+            resampled: whether to choose them from a larger pool by their Pareto-smoothed weights, with replacement: nearer
+                to the posterior where ``k_hat`` is below 0.7.
+            seed: of the draws; the caller's random state is left as it was.
+        """
+        with torch.no_grad(), seeded(seed):
+            if not resampled:
+                z = self.posterior.infer().rsample((n,))
+            else:
+                pool, w = weighed(self.log_joint, self.posterior, max(POOL, 4 * n))
+                log_w, _ = smoothed(w)
+                z = pool[torch.multinomial(log_w.exp(), n, replacement=True)]
+            return self.log_joint.constrain(z)[0]
+
+    def __str__(self) -> str:
+        rows = [("parameter", "mean", "sd")]
+        for name, mean in self.mean.items():
+            for place in np.ndindex(mean.shape):
+                label = name + (str(list(place)).replace(" ", "") if place else "")
+                rows.append((label, f"{float(mean[place]):.4g}", f"{float(self.sd[name][place]):.4g}"))
+        widths = [max(len(row[k]) for row in rows) for k in range(3)]
+        lines = [f"  {a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
+        family = type(self.posterior.family).__name__
+        return "\n".join(
+            [f"{family}, ELBO {self.elbo} nats, {len(self.starts)} starts, {self.modes} places", *lines, self.verdict]
+        )
+
+
+def weighed(log_joint: LogJoint, posterior: Shared, n: int, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """n draws of the free numbers (n, D) and their log-weights log p - log q (n,), in chunks that fit the memory."""
+    n_rows = (log_joint.n_rows or 1) if rows is None else len(rows)
+    # ``sample`` would raise at a bad scale; here it is a weight that is no number.
+    q = posterior.infer()
+    z = q.rsample((n,))
+    chunks = z.split(max(1, min(POOL, VALUES_AT_ONCE // n_rows)))
+    return z, torch.cat([log_joint.log_prob(chunk, rows) - q.log_prob(chunk) for chunk in chunks])
