@@ -103,6 +103,37 @@ def report(run: RunFolder, out: Out = None) -> None:
     commands.report_command(run, out)
 
 
+@app.command()
+def ladder(
+    what: Annotated[
+        str, typer.Argument(metavar="RUN|DATA|RECIPE", help="A run's folder; or what `fit` takes, fitted first.")
+    ],
+    rungs: Annotated[
+        str | None, typer.Option(help="Which, by commas: exact, encoder+20, ...; `latentia list rungs`.")
+    ] = None,
+    own_training: Annotated[bool, typer.Option("--own-training", help="Train a model for each rung.")] = False,
+    rows: Annotated[int, typer.Option(min=2, help="Held-out rows to measure on.")] = 200,
+    draws: Annotated[int, typer.Option(min=1, help="Draws a row for each bound.")] = 500,
+    split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
+    steps: Annotated[int, typer.Option(min=1, help="Training steps, of 100 rows, of rungs that learn.")] = 2000,
+    temperatures: Annotated[int, typer.Option(min=0, help="Of annealed importance sampling; 0 leaves it out.")] = 200,
+    chains: Annotated[int, typer.Option(min=1, help="Annealed chains a row.")] = 16,
+    simulated: Annotated[int, typer.Option(min=0, help="Rows to draw from the model, for bounds from both sides.")] = 0,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, e.g. epochs=20.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder where one is fitted; runs/<name> by default.")] = None,
+    seed: Seed = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """One model under every way of inferring z: bounds, gaps and costs, as a table, a picture and a part of the report."""
+    from latentia.cli import climbing
+
+    names = [name.strip() for name in rungs.split(",") if name.strip()] if rungs else None
+    asked = climbing.Asked(names, own_training, rows, draws, split, steps, temperatures, chains, simulated, seed)
+    climbing.ladder_command(what, asked, list(set_ or []), out, json)
+
+
 @app.command("list")
 def list_(
     what: Annotated[str | None, typer.Argument(metavar="WHAT", help="One kind, e.g. families; else all.")] = None,

@@ -24,8 +24,8 @@ from latentia.runs import (
 RUNS = Path("runs")
 
 
-def fit_command(what: str, overrides: list[str], out: Path | None) -> None:
-    """Fit, measure, save; say where everything lies."""
+def fit_command(what: str, overrides: list[str], out: Path | None) -> Path:
+    """Fit, measure, save; say where everything lies, and return it."""
     recipe = read(what, overrides)
     folder = out or free_folder(RUNS, recipe.name)
     check_free(folder)
@@ -52,6 +52,7 @@ def fit_command(what: str, overrides: list[str], out: Path | None) -> None:
         console.print(run.evaluate(draws=recipe.evaluation_draws).table())
         run.save_findings(folder)
     console.print(f"run     {folder}\nreport  {folder / REPORT}", highlight=False, soft_wrap=True)
+    return folder
 
 
 def evaluate_command(folder: Path, draws: int, split: str, as_json: bool, seed: int, memory: int) -> None:
@@ -89,7 +90,8 @@ def encode_command(folder: Path, data: str, out: Path, split: str) -> None:
     write = table_writer(out)
     run = load(folder)
     section = run.known_recipe().data
-    rows = read_rows(data, split, section.binarize if section.name == data else None)
+    own = section.name == data
+    rows = read_rows(data, split, section.binarize if own else None, section.flatten)
     mean, sd = run.encode_with_sd(rows.x)
     write(mean.flatten(1).numpy(), sd.flatten(1).numpy(), rows.labels)
     _say_written(out)

@@ -14,6 +14,7 @@ from latentia.data import DATASETS
 from latentia.distributions import DISTRIBUTIONS
 from latentia.families import FAMILIES
 from latentia.gradients import GRADIENTS
+from latentia.ladder import RUNGS
 from latentia.learners import LEARNERS
 from latentia.models import MODELS
 from latentia.networks import ACTIVATIONS, NETWORKS
@@ -53,6 +54,7 @@ def _kinds() -> dict[str, Mapping[str, str | tuple[str, ...]]]:
         "learners": _first_lines(LEARNERS),
         "bounds": _first_lines(BOUNDS),
         "gradients": _first_lines(GRADIENTS),
+        "rungs": {name: kind.about for name, kind in RUNGS.items()},
         "distributions": {name: (e.how, e.formula, _authors(e.source)) for name, e in DISTRIBUTIONS.items()},
     }
 

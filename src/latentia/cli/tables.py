@@ -21,19 +21,20 @@ class Rows(NamedTuple):
     labels: np.ndarray | None
 
 
-def read_rows(data: str, split: str, binarize: Binarize | None = None) -> Rows:
+def read_rows(data: str, split: str, binarize: Binarize | None = None, flatten: bool = False) -> Rows:
     """Rows of a named data set's split, or of an .npy or .npz file (array "x", or the only one; labels in "label").
 
     Args:
         data: the name or the file.
         split: which rows of a named data set.
         binarize: how those were read when the model was fitted; None for what is usual with them.
+        flatten: likewise, whether as vectors.
 
     Raises:
         DataError: no such data set or file, or no rows in it.
     """
     if data in DATASETS:
-        part = load_data(data, binarize=binarize).split(split)
+        part = load_data(data, binarize, flatten=flatten).split(split)
         return Rows(part, None if part.labels is None else part.labels.numpy())
     path = Path(data)
     if path.suffix not in (".npy", ".npz"):

@@ -34,6 +34,7 @@ class Dataset:
         binarize: "none"; "static": every value was drawn as a bit once; "dynamic": training bits are drawn anew each
             batch, held-out bits once, by a fixed seed.
         label_names: a name for each label, or None.
+        flat: images were made into vectors.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Dataset:
     levels: int | None = None
     binarize: Binarize = "none"
     label_names: tuple[str, ...] | None = None
+    flat: bool = False
 
     @property
     def x_shape(self) -> Size:
@@ -95,6 +97,10 @@ class Dataset:
         if how == "dynamic":
             parts["train"] = replace(self.train, draw_bits=True)
         return replace(self, **parts, levels=2, binarize=how)
+
+    def flattened(self) -> "Dataset":
+        """The same rows as vectors, for models that take no images."""
+        return replace(self, **{name: getattr(self, name).flattened() for name in SPLIT_NAMES}, flat=True)
 
     def to(self, device: torch.device | str) -> "Dataset":
         """The same rows on another device."""

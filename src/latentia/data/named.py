@@ -31,7 +31,9 @@ class Named:
         return tuple(tuple(file.name for file in form) for form in self.forms)
 
 
-def load_data(name: str, binarize: Binarize | None = None, folder: str | Path | None = None) -> Dataset:
+def load_data(
+    name: str, binarize: Binarize | None = None, folder: str | Path | None = None, flatten: bool = False
+) -> Dataset:
     """A data set by name, in splits that never change.
 
     Files are taken from ``$LATENTIA_DATA/<name>/`` where they are there, else from the cache, else from their public
@@ -41,6 +43,7 @@ def load_data(name: str, binarize: Binarize | None = None, folder: str | Path | 
         name: a key of ``DATASETS``.
         binarize: "none", "static" or "dynamic"; None for what is usual with this set.
         folder: kept and looked up here in place of the cache, as ``<folder>/<name>/``.
+        flatten: hand images out as vectors.
 
     Raises:
         DataError: an unknown name, files that are missing or damaged, or a binarization that the values do not allow.
@@ -52,4 +55,5 @@ def load_data(name: str, binarize: Binarize | None = None, folder: str | Path | 
     entry = DATASETS[name]
     how = entry.binarize if binarize is None else binarize
     check_binarize(how)
-    return entry.load(folder).binarized(how)
+    data = entry.load(folder).binarized(how)
+    return data.flattened() if flatten else data

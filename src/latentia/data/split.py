@@ -101,6 +101,13 @@ class Split:
         mean = (x * seen).sum(0) / seen.sum(0).clamp_min(1)
         return torch.where(seen, x, mean)
 
+    def flattened(self) -> "Split":
+        """The same rows as vectors."""
+        mask = self.mask
+        if mask is not None:
+            mask = expand_mask(mask, self.stored).expand_as(self.stored).flatten(1)
+        return replace(self, stored=self.stored.flatten(1), mask=mask)
+
     def frozen_bits(self, seed: int) -> "Split":
         """Every value drawn as a bit once, by a seed of its own, so that a figure can be repeated."""
         generator = torch.Generator().manual_seed(seed)

@@ -1,13 +1,31 @@
 """Recipes: names to objects and back. Strings stop here; below, only objects travel."""
 
-from latentia.recipe.build import attach, build, build_bound, build_gradient
+from latentia.recipe.build import (
+    attach,
+    build,
+    build_bound,
+    build_gradient,
+    build_learner,
+    build_posterior,
+    constructor_parameters,
+)
 from latentia.recipe.describe import describe_bound, describe_gradient, describe_model, describe_posterior
 from latentia.recipe.named import named_recipes, recipe_values
 from latentia.recipe.overrides import with_overrides
-from latentia.recipe.schema import FORMAT, DataSection, FitSection, Recipe, parse_recipe, read_json_object, read_recipe
+from latentia.recipe.schema import (
+    FORMAT,
+    Component,
+    DataSection,
+    FitSection,
+    Recipe,
+    parse_recipe,
+    read_json_object,
+    read_recipe,
+)
 
 __all__ = [
     "FORMAT",
+    "Component",
     "DataSection",
     "FitSection",
     "Recipe",
@@ -15,6 +33,9 @@ __all__ = [
     "build",
     "build_bound",
     "build_gradient",
+    "build_learner",
+    "build_posterior",
+    "constructor_parameters",
     "describe_bound",
     "describe_gradient",
     "describe_model",

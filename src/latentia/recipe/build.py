@@ -1,6 +1,7 @@
 """From names to objects: the one place where strings become parts, each built by its registry's class."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast, get_type_hints
@@ -11,6 +12,7 @@ from latentia.bounds import BOUNDS, Bound
 from latentia.core.errors import RecipeError, nearest
 from latentia.families import FAMILIES, Family
 from latentia.gradients import GRADIENTS, Gradient
+from latentia.learners import LEARNERS, Learner
 from latentia.models import MODELS, Decoded, GenerativeModel
 from latentia.networks import NETWORKS, as_shape
 from latentia.posteriors import POSTERIORS, Amortized, Iterative, Posterior
@@ -51,15 +53,18 @@ def build(recipe: Recipe, x_shape: tuple[int, ...], levels: int | None = None) -
     Raises:
         RecipeError: an unknown name or option (with the nearest), a value of the wrong kind.
     """
-    n_values = 1
-    for size in x_shape:
-        n_values *= size
-    fixed = {"n_latents": recipe.latents, "n_values": n_values, "x_shape": x_shape}
+    fixed = {"n_latents": recipe.latents, "n_values": math.prod(x_shape), "x_shape": x_shape}
     context = Context(fixed, {"levels": levels} if levels else {})
     posterior = cast("Posterior", _with_network("posterior", recipe.posterior, POSTERIORS, context, x_shape, recipe.latents))
     model = cast("GenerativeModel", _with_network("model", recipe.model, MODELS, context, recipe.latents, x_shape, levels))
     attach(model, posterior)
     return model, posterior
+
+
+def build_posterior(component: Component, x_shape: tuple[int, ...], n_latents: int) -> Posterior:
+    """A posterior by itself, for rows of ``x_shape`` and vectors of ``n_latents``; raises as ``build``."""
+    fixed = {"n_latents": n_latents, "n_values": math.prod(x_shape), "x_shape": x_shape}
+    return cast("Posterior", _with_network("posterior", component, POSTERIORS, Context(fixed), x_shape, n_latents))
 
 
 def build_bound(recipe: Recipe) -> Bound:
@@ -70,6 +75,19 @@ def build_bound(recipe: Recipe) -> Bound:
 def build_gradient(recipe: Recipe) -> Gradient:
     """The recipe's gradient."""
     return cast("Gradient", make("gradient", recipe.gradient, GRADIENTS, Context({})))
+
+
+def build_learner(component: Component, offered: Mapping[str, object]) -> Learner:
+    """A learner by name, with what it wants of the parts and numbers that are ``offered``.
+
+    Raises:
+        RecipeError: an unknown name or option.
+        LatentiaError: parts that the learner refuses.
+    """
+    name, _ = split_component("learner", component)
+    wanted = constructor_parameters(lookup("learner", name, LEARNERS))
+    parts = {key: value for key, value in offered.items() if key in wanted}
+    return cast("Learner", make("learner", component, LEARNERS, Context({}), parts))
 
 
 def attach(model: GenerativeModel, posterior: Posterior) -> None:

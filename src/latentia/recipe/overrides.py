@@ -8,7 +8,7 @@ from typing import Any
 from latentia.core.errors import RecipeError, nearest
 from latentia.recipe.schema import known_keys
 
-COMPONENTS = ("model", "posterior", "bound", "gradient")
+COMPONENTS = ("model", "posterior", "learner", "bound", "gradient")
 
 
 def with_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class DataSection(_Section):
     name: str = "digits"
     binarize: Binarize | None = None
     """None leaves the data set's own default."""
+    flatten: bool = False
+    """Images as vectors, for models that take no images."""
 
 
 class FitSection(_Section):
@@ -73,6 +75,7 @@ class Recipe(_Section):
         latents: length of z.
         model: what generates x.
         posterior: who infers z.
+        learner: who moves when.
         bound: what is raised.
         gradient: how it is differentiated.
         draws: draws a row in training.
@@ -88,13 +91,14 @@ class Recipe(_Section):
     latents: PositiveInt = 10
     model: Component = {"name": "decoded"}
     posterior: Component = {"name": "amortized"}
+    learner: Component = {"name": "joint"}
     bound: Component = {"name": "elbo"}
     gradient: Component = {"name": "auto"}
     draws: PositiveInt = 1
     evaluation_draws: PositiveInt = 200
     fit: FitSection = FitSection()
 
-    @field_validator("model", "posterior", "bound", "gradient", mode="before")
+    @field_validator("model", "posterior", "learner", "bound", "gradient", mode="before")
     @classmethod
     def _named(cls, value: object, info: ValidationInfo) -> object:
         """A bare name stands for a component without options; options alone are those of the default one."""

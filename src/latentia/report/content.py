@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from latentia.data import Dataset
-from latentia.evaluation import Evaluation
+from latentia.evaluation import Evaluation, Ladder
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 
@@ -25,6 +25,7 @@ class ReportContent:
         model: p, with the weights to show.
         posterior: q, likewise.
         data: the data set, or None where it cannot be found; what needs rows is then left out, and says so.
+        ladders: ways of inferring z, measured side by side.
         notes: sentences to print under the recipe.
     """
 
@@ -38,4 +39,5 @@ class ReportContent:
     model: GenerativeModel
     posterior: Posterior
     data: Dataset | None
+    ladders: Sequence[Ladder] = ()
     notes: Sequence[str] = ()

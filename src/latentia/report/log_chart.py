@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from latentia.report.markup import Markup, join, tag
-from latentia.report.svg import Frame, Point, circle, frame, line, segment, svg, text
+from latentia.report.svg import Frame, Point, circle, frame, line, segment, standalone, svg, text
 
 WIDTH, HEIGHT, KEY = 380.0, 300.0, 240.0
 # Okabe & Ito's colours, told apart by the colour blind, on white as on black.
@@ -43,8 +43,7 @@ def log_panels(panels: Mapping[str, Sequence[Line]], x: str, y: str) -> Markup:
         )
         drawn.append(tag("g", {"transform": f"translate({i * WIDTH} 0)"}, inside))
     whole = frame(WIDTH * len(panels) + KEY, HEIGHT, *ranges, margins=(0.0, 0.0, 0.0, 0.0))
-    picture = svg(whole, f"{y} against {x}", tag("style", None, Markup(STYLE)), *drawn, _key(colours, WIDTH * len(panels)))
-    return Markup(picture.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
+    return standalone(svg(whole, f"{y} against {x}", *drawn, _key(colours, WIDTH * len(panels))), STYLE)
 
 
 def _axes(f: Frame, ticks: Sequence[float], title: str, x: str, y: str) -> Markup:

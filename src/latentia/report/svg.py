@@ -105,6 +105,22 @@ def svg(f: Frame, label: str, *children: str, css: str = "chart", grow: float = 
     return tag("svg", attributes | {"style": f"max-width:{short(f.width * grow)}px"}, *children)
 
 
+STANDALONE = """
+text { font: 12px system-ui, sans-serif; fill: #777 }
+.name { fill: #555 } .halo { font-weight: 600 }
+.rule { stroke: #8883 } .axis { stroke: #888 } .whisker { stroke-width: 1.6 }
+.ours { fill: #0072b2; stroke: #0072b2 } .best { fill: #d55e00; stroke: #d55e00 } .name.ours, .name.best { stroke: none }
+@media (prefers-color-scheme: dark) { text { fill: #aaa } .name { fill: #ccc } }
+"""
+
+
+def standalone(picture: Markup, style: str = STANDALONE) -> Markup:
+    """A picture as a file of its own, with the style sheet that the page would have given it."""
+    start, end = picture.split(">", 1)
+    named = start.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    return Markup(f"{named}>{tag('style', None, Markup(style))}{end}")
+
+
 def text(x: float, y: float, words: str, css: str = "tick", anchor: str = "start") -> Markup:
     """Words at a place; ``anchor`` is start, middle or end."""
     return tag("text", {"class": css, "x": x, "y": y, "text-anchor": None if anchor == "start" else anchor}, words)

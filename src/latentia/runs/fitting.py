@@ -1,6 +1,7 @@
 """From parts or a recipe to a run: the two ways to say the same fit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,18 @@ from latentia.core.errors import LatentiaError, RecipeError, nearest
 from latentia.core.random import seeded
 from latentia.data import Dataset, as_dataset, load_data
 from latentia.gradients import Auto, Gradient
-from latentia.learners import Joint, KLWeight, LearningRate
+from latentia.learners import Joint, KLWeight, Learner, LearningRate
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.recipe import (
+    Component,
     DataSection,
     FitSection,
     Recipe,
     build,
     build_bound,
     build_gradient,
+    build_learner,
     describe_bound,
     describe_gradient,
     describe_model,
@@ -41,6 +44,27 @@ class StoppedRun(LatentiaError):
     def __init__(self, message: str, run: Run | None) -> None:
         super().__init__(message)
         self.run = run
+
+
+@dataclass(frozen=True)
+class Method:
+    """The five choices, with the number of draws.
+
+    Attributes:
+        model: p.
+        posterior: q.
+        bound: what is raised.
+        gradient: how it is differentiated.
+        draws: K, draws a row.
+        learner: who moves when, as a recipe says it.
+    """
+
+    model: GenerativeModel
+    posterior: Posterior
+    bound: Bound
+    gradient: Gradient
+    draws: int
+    learner: Component = field(default_factory=lambda: {"name": "joint"})
 
 
 def fit(
@@ -85,9 +109,8 @@ def fit(
     section = _section(options)
     parse_recipe({"name": name, "draws": draws}, "fit")
     rows = as_dataset(data)
-    chosen_bound, chosen_gradient = bound or Elbo(), gradient or Auto()
-    recipe = _recipe_of(name, model, posterior, rows, chosen_bound, chosen_gradient, draws, section)
-    return _fit(model, posterior, rows, chosen_bound, chosen_gradient, draws, section, recipe, progress)
+    method = Method(model, posterior, bound or Elbo(), gradient or Auto(), draws)
+    return _fit(method, rows, section, _recipe_of(name, method, rows, section), progress)
 
 
 def fit_recipe(
@@ -110,16 +133,17 @@ def fit_recipe(
         LatentiaError: whatever ``fit`` refuses.
     """
     wanted = read(recipe, overrides)
-    rows = as_dataset(data) if data is not None else load_data(wanted.data.name, binarize=wanted.data.binarize)
+    rows = as_dataset(data) if data is not None else load_data(wanted.data.name, wanted.data.binarize)
+    rows = rows.flattened() if wanted.data.flatten else rows
     if wanted.x_shape is not None and wanted.x_shape != tuple(rows.x_shape):
         raise RecipeError(f"the recipe says x_shape {wanted.x_shape}, the data's is {tuple(rows.x_shape)}; leave it out.")
     with seeded(wanted.fit.seed):
         model, posterior = build(wanted, tuple(rows.x_shape), rows.levels)
-    bound, gradient = build_bound(wanted), build_gradient(wanted)
-    full = _recipe_of(wanted.name, model, posterior, rows, bound, gradient, wanted.draws, wanted.fit)
+    method = Method(model, posterior, build_bound(wanted), build_gradient(wanted), wanted.draws, wanted.learner)
+    full = _recipe_of(wanted.name, method, rows, wanted.fit)
     if isinstance(full, Recipe):
         full = full.model_copy(update={"about": wanted.about, "evaluation_draws": wanted.evaluation_draws})
-    return _fit(model, posterior, rows, bound, gradient, wanted.draws, wanted.fit, full, progress)
+    return _fit(method, rows, wanted.fit, full, progress)
 
 
 def read(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[str] = ()) -> Recipe:
@@ -133,51 +157,35 @@ def read(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[st
     return parse_recipe(with_overrides(values, overrides), source)
 
 
-def learner_for(
-    model: GenerativeModel,
-    posterior: Posterior,
-    bound: Bound,
-    gradient: Gradient,
-    draws: int,
-    section: FitSection,
-    n_rows: int,
-) -> Joint:
-    """The learner that a fit section describes, for a training split of ``n_rows``."""
+def learner_for(method: Method, section: FitSection, n_rows: int) -> Learner:
+    """The learner of a method under a fit section, for a training split of ``n_rows``; raises as the recipe's ``build``."""
     total = section.epochs * -(-n_rows // section.batch_size)
     cosine_end = total if section.lr_decay == "cosine" else 0
-    return Joint(
-        model,
-        posterior,
-        bound,
-        gradient,
-        draws,
-        lr=LearningRate(section.lr, section.lr_warm_up, cosine_end),
-        kl=KLWeight(section.beta, section.kl_warm_up),
-        betas=section.adam_betas,
-        eps=section.adam_eps,
-        clip=section.clip,
-        precision=section.precision,
-    )
+    offered = {
+        "model": method.model,
+        "posterior": method.posterior,
+        "bound": method.bound,
+        "gradient": method.gradient,
+        "draws": method.draws,
+        "lr": LearningRate(section.lr, section.lr_warm_up, cosine_end),
+        "kl": KLWeight(section.beta, section.kl_warm_up),
+        "betas": section.adam_betas,
+        "eps": section.adam_eps,
+        "clip": section.clip,
+        "precision": section.precision,
+    }
+    return build_learner(method.learner, offered)
 
 
-def _fit(
-    model: GenerativeModel,
-    posterior: Posterior,
-    data: Dataset,
-    bound: Bound,
-    gradient: Gradient,
-    draws: int,
-    section: FitSection,
-    recipe: Recipe | RecipeError,
-    progress: Progress | bool,
-) -> Run:
+def _fit(method: Method, data: Dataset, section: FitSection, recipe: Recipe | RecipeError, progress: Progress | bool) -> Run:
     shown = progress_for(Console()) if progress is True else Silent() if progress is False else progress
-    learner = learner_for(model, posterior, bound, gradient, draws, section, len(data.train))
+    learner = learner_for(method, section, len(data.train))
 
     def run(history: History) -> Run:
-        where = str(next((p.device for p in learner.parameters), "cpu"))
-        notes = [f"gradient chosen: {gradient.reason}"] if isinstance(gradient, Auto) else []
-        return Run(model, posterior, recipe, history, environment(section.seed, where), data, notes=notes)
+        where = str(next((p.device for p in learner.modules.parameters()), "cpu"))
+        chosen = method.gradient.reason if isinstance(method.gradient, Auto) and isinstance(learner, Joint) else ""
+        notes = [f"gradient chosen: {chosen}"] if chosen else []
+        return Run(method.model, method.posterior, recipe, history, environment(section.seed, where), data, notes=notes)
 
     try:
         history = train(
@@ -207,28 +215,20 @@ def _section(options: dict[str, Any]) -> FitSection:
         raise RecipeError(f"{first['loc'][0]} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
 
 
-def _recipe_of(
-    name: str,
-    model: GenerativeModel,
-    posterior: Posterior,
-    data: Dataset,
-    bound: Bound,
-    gradient: Gradient,
-    draws: int,
-    section: FitSection,
-) -> Recipe | RecipeError:
+def _recipe_of(name: str, method: Method, data: Dataset, section: FitSection) -> Recipe | RecipeError:
     """The recipe that would build these parts again, or why there is none; only saving needs one."""
     try:
         values = {
             "name": name,
             "data": DataSection(name=data.name, binarize=data.binarize).model_dump(),
-            "x_shape": tuple(model.x_shape),
-            "latents": model.z_shape[0],
-            "model": describe_model(model),
-            "posterior": describe_posterior(posterior),
-            "bound": describe_bound(bound),
-            "gradient": describe_gradient(gradient),
-            "draws": draws,
+            "x_shape": tuple(method.model.x_shape),
+            "latents": method.model.z_shape[0],
+            "model": describe_model(method.model),
+            "posterior": describe_posterior(method.posterior),
+            "learner": method.learner,
+            "bound": describe_bound(method.bound),
+            "gradient": describe_gradient(method.gradient),
+            "draws": method.draws,
             "fit": section.model_dump(),
         }
         return parse_recipe(values, "this fit")

@@ -10,14 +10,16 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from latentia.core.errors import RecipeError, RunError
-from latentia.evaluation import Evaluation
+from latentia.evaluation import Evaluation, Ladder
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.recipe import FORMAT, Recipe, build, read_json_object, read_recipe
+from latentia.report import ladder_chart, standalone
 from latentia.training import History
 
 RECIPE, WEIGHTS, METRICS = "recipe.json", "model.safetensors", "metrics.csv"
 ENVIRONMENT, EVALUATION, REPORT = "environment.json", "evaluation.json", "report.html"
+LADDER, OWN_LADDER = "ladder.json", "ladder-own-training.json"
 
 
 class Parts(NamedTuple):
@@ -29,6 +31,7 @@ class Parts(NamedTuple):
     history: History
     environment: dict[str, str]
     evaluation: Evaluation | None
+    ladders: list[Ladder]
     notes: list[str]
 
 
@@ -114,7 +117,22 @@ def read_folder(folder: Path) -> Parts:
         raise RunError(f"{folder / EVALUATION} is not what Latentia wrote; delete it and run `latentia evaluate`.") from None
     environment = {str(k): str(v) for k, v in about.get("environment", {}).items()}
     notes = [str(n) for n in _list(training, "notes")]
-    return Parts(recipe, model, posterior, history, environment, evaluation, notes)
+    ladders = [ladder for name in (LADDER, OWN_LADDER) if (ladder := _ladder(folder / name)) is not None]
+    return Parts(recipe, model, posterior, history, environment, evaluation, ladders, notes)
+
+
+def write_ladder(folder: Path, ladder: Ladder) -> None:
+    """Put a newer ladder in place of the folder's of that kind, with its picture.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    path = folder / (OWN_LADDER if ladder.own_training else LADDER)
+    try:
+        _write_text(path, _json(ladder.to_dict()))
+        _write_text(path.with_suffix(".svg"), standalone(ladder_chart(ladder)))
+    except OSError as error:
+        raise RunError(f"{path} cannot be written ({_reason(error)}).") from None
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
@@ -154,6 +172,14 @@ def _fill(path: Path, model: GenerativeModel, posterior: Posterior) -> None:
     whole.load_state_dict(weights)
     model.fresh = posterior.fresh = False
     whole.eval()
+
+
+def _ladder(path: Path) -> Ladder | None:
+    values = _optional(path)
+    try:
+        return Ladder.from_dict(values) if values else None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise RunError(f"{path} is not what Latentia wrote; delete it and run `latentia ladder`.") from None
 
 
 def _history(path: Path, training: dict[str, Any]) -> History:

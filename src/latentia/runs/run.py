@@ -12,12 +12,12 @@ from latentia.core.checks import check_shape
 from latentia.core.errors import DataError, RecipeError
 from latentia.data import DATASETS, Dataset, Split, as_dataset, checked_split, load_data
 from latentia.distributions import DRAWS_FOR_A_MEAN, point
-from latentia.evaluation import DEFAULT_MEMORY, Evaluation, evaluate_split, mean_and_error, quiet
+from latentia.evaluation import DEFAULT_MEMORY, Evaluation, Ladder, evaluate_split, mean_and_error, quiet
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.recipe import Recipe
 from latentia.report import ReportContent, save_pictures, write_report
-from latentia.runs.folder import REPORT, Parts, read_folder, write_evaluation, write_folder
+from latentia.runs.folder import REPORT, Parts, read_folder, write_evaluation, write_folder, write_ladder
 from latentia.training import History
 
 ROWS_AT_ONCE = 1000
@@ -35,6 +35,7 @@ class Run:
         environment: versions, device, seed, commit.
         data: the rows it was fitted on; None for a loaded run until they are asked for.
         evaluation: the last held-out account, or None.
+        ladders: its model under other ways of inferring z, or other models; see ``latentia.ladder``.
         notes: sentences about what was chosen on the way.
     """
 
@@ -45,6 +46,7 @@ class Run:
     environment: dict[str, str]
     data: Dataset | None = None
     evaluation: Evaluation | None = None
+    ladders: list[Ladder] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -66,7 +68,7 @@ class Run:
                 raise DataError(
                     f"this run was fitted on {section.name!r}, which is no named data set; pass the rows as data."
                 )
-            self.data = load_data(section.name, binarize=section.binarize)
+            self.data = load_data(section.name, section.binarize, flatten=section.flatten)
         return self.data
 
     def evaluate(
@@ -156,6 +158,8 @@ class Run:
         to = Path(folder)
         if self.evaluation is not None:
             write_evaluation(to, self.evaluation)
+        for ladder in self.ladders:
+            write_ladder(to, ladder)
         self.save_pictures(to)
         self.write_report(to / REPORT)
 
@@ -195,12 +199,20 @@ class Run:
             model=self.model,
             posterior=self.posterior,
             data=data,
+            ladders=self.ladders,
             notes=self.notes,
         )
 
     def _parts(self) -> Parts:
         return Parts(
-            self.known_recipe(), self.model, self.posterior, self.history, self.environment, self.evaluation, self.notes
+            self.known_recipe(),
+            self.model,
+            self.posterior,
+            self.history,
+            self.environment,
+            self.evaluation,
+            self.ladders,
+            self.notes,
         )
 
     def _batches(self, x: Any, mask: Any) -> list[Batch]:
@@ -224,5 +236,6 @@ def load(folder: str | Path) -> Run:
         parts.history,
         parts.environment,
         evaluation=parts.evaluation,
+        ladders=parts.ladders,
         notes=parts.notes,
     )

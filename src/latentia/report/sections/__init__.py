@@ -8,6 +8,7 @@ from latentia.report.sections.curves import curves
 from latentia.report.sections.header import header
 from latentia.report.sections.heldout import heldout
 from latentia.report.sections.interpolation import interpolation
+from latentia.report.sections.ladder import ladder
 from latentia.report.sections.latents import latents
 from latentia.report.sections.manifold import manifold
 from latentia.report.sections.map import latent_map
@@ -21,6 +22,7 @@ from latentia.report.sections.traversals import traversals
 SECTIONS: dict[str, Callable[[Material], Section | None]] = {
     "recipe": recipe,
     "numbers": heldout,
+    "ladder": ladder,
     "curves": curves,
     "plane": plane,
     "latents": latents,

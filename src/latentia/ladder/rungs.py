@@ -1,0 +1,142 @@
+"""The rungs by name: which posterior each is, what it needs, and how it is trained if it must be."""
+
+import re
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+
+from torch.distributions import MultivariateNormal
+
+from latentia.core import Batch
+from latentia.core.errors import LatentiaError, RecipeError, nearest
+from latentia.families import DiagonalNormal, FullRankNormal
+from latentia.models import GenerativeModel, HasExactPosterior
+from latentia.posteriors import Amortized, Exact, MeanField, PerDatum, Posterior, Refined, SemiAmortized
+from latentia.recipe import Component, build_posterior, describe_posterior
+
+# The network of an iterative posterior sees slopes and no rows, so that the encoder's would not do.
+ITERATIVE: Component = {"name": "mlp", "hidden": [256, 256], "activation": "elu"}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a rung may be made from.
+
+    Attributes:
+        model: p, trained and held still.
+        encoder: its encoder; already trained, or to be.
+        batch: a few rows to look at.
+    """
+
+    model: GenerativeModel
+    encoder: Amortized
+    batch: Batch
+
+
+@dataclass(frozen=True)
+class RungKind:
+    """How to come by a rung.
+
+    Attributes:
+        about: a sentence.
+        make: the posterior, from the scene; raises ``LatentiaError`` where the rung is not to be had.
+        trained: whether parameters have to be learned on training rows, with the model held still.
+        searched: whether numbers are searched for at each row.
+    """
+
+    about: str
+    make: Callable[[Scene], Posterior]
+    trained: bool = False
+    searched: bool = False
+
+
+def _exact(scene: Scene) -> Posterior:
+    if not isinstance(scene.model, HasExactPosterior):
+        raise LatentiaError(f"{type(scene.model).__name__} has no posterior in closed form")
+    return Exact()
+
+
+def _mean_field(scene: Scene) -> Posterior:
+    if not isinstance(scene.model, HasExactPosterior) or not isinstance(
+        scene.model.exact_posterior(scene.batch), MultivariateNormal
+    ):
+        raise LatentiaError(f"the factors of {type(scene.model).__name__}'s posterior have no closed form")
+    return MeanField()
+
+
+def _n_latents(scene: Scene) -> int:
+    return scene.model.z_shape.numel()
+
+
+def _like(scene: Scene, changes: Component) -> Posterior:
+    """A fresh posterior with networks like the encoder's."""
+    try:
+        component = describe_posterior(scene.encoder)
+    except RecipeError:
+        component = {"name": "amortized"}
+    return build_posterior({**component, **changes}, tuple(scene.model.x_shape), _n_latents(scene))
+
+
+def _semi_amortized(scene: Scene) -> Posterior:
+    encoder = deepcopy(scene.encoder)
+    found = SemiAmortized(encoder.network, encoder.family)
+    # Whatever the encoder learned of the data's place and spread goes with it.
+    found.encoder.load_state_dict(encoder.state_dict())
+    found.fresh = False
+    return found
+
+
+def _iterative(scene: Scene) -> Posterior:
+    return _like(scene, {"name": "iterative", "network": ITERATIVE})
+
+
+def _flow(scene: Scene) -> Posterior:
+    if _n_latents(scene) < 2:
+        raise LatentiaError("a flow needs at least two latents")
+    return _like(scene, {"family": {"name": "inverse-autoregressive"}})
+
+
+RUNGS: dict[str, RungKind] = {
+    "exact": RungKind("the model's own posterior, in closed form", _exact),
+    "mean-field": RungKind("coordinate ascent over a product of normals, in closed form", _mean_field),
+    "black-box": RungKind(
+        "per-datum VI by the score function: 500 steps of 64 draws",
+        lambda s: PerDatum(DiagonalNormal(), _n_latents(s), steps=500, lr=0.05, draws=64, gradient="score-function"),
+        searched=True,
+    ),
+    "per-datum": RungKind(
+        "per-datum VI from nothing: 1,000 reparameterized steps of 8 draws",
+        lambda s: PerDatum(DiagonalNormal(), _n_latents(s), steps=1000, draws=8),
+        searched=True,
+    ),
+    "full-rank": RungKind(
+        "per-datum VI with a full covariance: 1,000 steps of 8 draws",
+        lambda s: PerDatum(FullRankNormal(_n_latents(s)), _n_latents(s), steps=1000, lr=0.05, draws=8),
+        searched=True,
+    ),
+    "encoder": RungKind("one network for all rows", lambda s: s.encoder),
+    "encoder+5": RungKind("the encoder, then 5 steps of per-datum VI", lambda s: Refined(s.encoder, 5), searched=True),
+    "encoder+20": RungKind("the encoder, then 20 steps of per-datum VI", lambda s: Refined(s.encoder, 20), searched=True),
+    "encoder+200": RungKind("the encoder, then 200 steps of per-datum VI", lambda s: Refined(s.encoder, 200), searched=True),
+    "semi-amortized": RungKind(
+        "the encoder trained on, through 5 steps with learned rates", _semi_amortized, trained=True, searched=True
+    ),
+    "iterative": RungKind("a network that sees the bound's slope, 5 times", _iterative, trained=True, searched=True),
+    "flow": RungKind("an encoder whose family is an inverse autoregressive flow", _flow, trained=True),
+}
+DEFAULT_RUNGS = tuple(name for name in RUNGS if name not in ("full-rank", "encoder+200"))
+_STEPS = re.compile(r"encoder\+([1-9]\d{0,4})")
+
+
+def rung_kind(name: str) -> RungKind:
+    """A rung by name; "encoder+N" for any N.
+
+    Raises:
+        LatentiaError: there is no such rung, with the nearest.
+    """
+    if name in RUNGS:
+        return RUNGS[name]
+    if steps := _STEPS.fullmatch(name):
+        n = int(steps[1])
+        return RungKind(f"the encoder, then {n} steps of per-datum VI", lambda s: Refined(s.encoder, n), searched=True)
+    raise LatentiaError(f"there is no rung {name!r}; {nearest(name, list(RUNGS))}")

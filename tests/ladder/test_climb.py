@@ -1,0 +1,192 @@
+"""The ladder where every rung's place is known: all meet at log p(x), none passes it, and what cannot be had is named."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from helpers.digits import digits
+from latentia.core.errors import LatentiaError
+from latentia.data import Dataset, from_arrays
+from latentia.evaluation import Ladder
+from latentia.families import Bernoulli, DiagonalNormal
+from latentia.ladder import climb, train_each, train_posterior
+from latentia.learners import ExpectationMaximization, LearningRate
+from latentia.models import PPCA, BernoulliLogit, Decoded
+from latentia.networks import MLP
+from latentia.posteriors import Exact, PerDatum
+from latentia.priors import StandardNormal
+from latentia.recipe import build_posterior, parse_recipe
+from latentia.report import ladder_chart, standalone
+from latentia.training import train
+
+
+@pytest.fixture(scope="module")
+def rows() -> Dataset:
+    return from_arrays(digits().float())
+
+
+@pytest.fixture(scope="module")
+def bits() -> Dataset:
+    return from_arrays((digits()[:, 16:48] > 0.5).to(torch.uint8))
+
+
+@pytest.fixture(scope="module")
+def ppca_ladder(rows: Dataset) -> Ladder:
+    model = PPCA.maximum_likelihood(rows.train.filled(), 5)
+    names = ("exact", "mean-field", "black-box", "per-datum", "encoder", "encoder+20", "semi-amortized", "iterative", "flow")
+    return climb(model, Exact(), rows, names, rows=60, draws=200, training_steps=300)
+
+
+# Nats a row by which a rung may miss log p(x): searches are near it, what 300 steps have taught is not yet.
+TOLERANCE = {
+    "exact": 1e-4,
+    "mean-field": 1e-3,
+    "per-datum": 0.02,
+    "black-box": 0.05,
+    "encoder+20": 0.3,
+    "encoder": 3.0,
+    "semi-amortized": 3.0,
+    "iterative": 3.0,
+    "flow": 3.0,
+}
+
+
+def test_on_ppca_all_rungs_meet_at_log_p(ppca_ladder: Ladder) -> None:
+    """The maximum of the likelihood has a diagonal precision, so that a product of normals holds the posterior."""
+    assert ppca_ladder.yardstick == "exact"
+    for rung in ppca_ladder.rungs:
+        assert rung.gap.value < TOLERANCE[rung.name], rung.name
+        assert rung.gap.value > -4 * rung.gap.error - 1e-4, rung.name
+
+
+def test_refinement_lowers_no_gap(ppca_ladder: Ladder) -> None:
+    gap = {rung.name: rung.gap.value for rung in ppca_ladder.rungs}
+    assert gap["encoder+20"] < gap["encoder"]
+    assert gap["semi-amortized"] < gap["encoder"]
+
+
+def test_costs_are_what_they_are(ppca_ladder: Ladder) -> None:
+    rungs = {rung.name: rung for rung in ppca_ladder.rungs}
+    assert rungs["exact"].parameters == rungs["per-datum"].parameters == 0
+    assert [rungs[name].per_row for name in ("exact", "per-datum", "encoder", "encoder+20", "flow")] == [0, 10, 0, 10, 0]
+    assert rungs["encoder"].training > 0
+    assert rungs["per-datum"].training == 0
+    assert rungs["per-datum"].seconds > rungs["encoder"].seconds
+
+
+def test_the_ladder_survives_json_and_says_itself(ppca_ladder: Ladder) -> None:
+    values = json.loads(json.dumps(ppca_ladder.to_dict(), allow_nan=False))
+    again = Ladder.from_dict(values)
+    assert str(again) == str(ppca_ladder)
+    assert again.lines() == ppca_ladder.lines()
+    for rung in ppca_ladder.rungs:
+        assert rung.name in str(ppca_ladder)
+        assert f"| {rung.name} |" in ppca_ladder.markdown()
+    picture = standalone(ladder_chart(ppca_ladder))
+    assert picture.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
+    assert picture.count("dot ours") == len(ppca_ladder.rungs)
+
+
+def test_on_bernoulli_logit_no_bound_passes_the_quadrature(bits: Dataset) -> None:
+    model = BernoulliLogit(2, 32)
+    train_by_em(model, bits)
+    names = ("exact", "mean-field", "per-datum", "full-rank", "encoder", "encoder+20")
+    found = climb(model, Exact(), bits, names, rows=60, draws=300, training_steps=300)
+    assert found.yardstick == "by quadrature"
+    assert [note.split(" left out")[0] for note in found.notes] == ["exact", "mean-field"]
+    gap = {rung.name: rung.gap for rung in found.rungs}
+    assert all(each.value > -4 * each.error for each in gap.values())
+    assert gap["full-rank"].value < 0.05
+    assert gap["full-rank"].value < gap["per-datum"].value + 4 * gap["per-datum"].error
+    assert gap["per-datum"].value < gap["encoder+20"].value + 0.02 < gap["encoder"].value + 0.04
+    weighted = next(figure for name, figure in found.estimates.items() if name.startswith("importance-weighted"))
+    assert found.log_px is not None
+    assert abs(weighted.value - found.log_px.value) < 0.05
+
+
+def train_by_em(model: BernoulliLogit, data: Dataset) -> None:
+    """A few steps of variational EM, so that the posterior is no prior."""
+    learner = ExpectationMaximization(model, PerDatum(DiagonalNormal(), 2, steps=20), lr=LearningRate(3e-2))
+    train(learner, data, epochs=3, batch_size=200)
+
+
+def test_a_model_without_a_yardstick_is_annealed_and_sandwiched(bits: Dataset) -> None:
+    """The sandwich: annealed >= weighted >= bound, each within four standard errors."""
+    model = Decoded(StandardNormal(2), MLP(2, [16], 32, activation="tanh"), Bernoulli())
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(3.0)
+    found = climb(
+        model, Exact(), bits, ("encoder", "encoder+5"), rows=30, draws=100, training_steps=100, temperatures=50, simulated=30
+    )
+    assert found.log_px is not None
+    names = list(found.estimates)
+    weighted, annealed, below, above = (found.estimates[name] for name in names)
+    assert [name.split(",")[0].split(" from ")[0] for name in names] == [
+        "importance-weighted",
+        "annealed",
+        "annealed",
+        "annealed",
+    ]
+    assert annealed.value > weighted.value - 0.5
+    assert weighted.value > max(rung.bound.value for rung in found.rungs)
+    assert below.value < above.value + 0.1
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_training_a_posterior_leaves_the_model_alone(bits: Dataset) -> None:
+    model = Decoded(StandardNormal(2), MLP(2, [16], 32), Bernoulli())
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    encoder = build_posterior({"name": "amortized"}, (32,), 2)
+    start = [p.clone() for p in encoder.parameters()]
+    assert train_posterior(model, encoder, bits, steps=20) > 0
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not any(torch.equal(p, q) for p, q in zip(start, encoder.parameters(), strict=True))
+    assert model.fresh
+
+
+def test_each_rung_trains_a_model_of_its_own(rows: Dataset) -> None:
+    values: dict[str, Any] = {
+        "latents": 2,
+        "model": {"name": "ppca"},
+        "posterior": {"name": "amortized", "network": {"name": "mlp", "hidden": [16]}},
+        "fit": {"epochs": 2},
+    }
+    recipe = parse_recipe(values, "test")
+    found = train_each(recipe, rows, ("em", "per-datum", "encoder", "iterative"), rows=40, draws=50)
+    assert [rung.name for rung in found.rungs] == ["em", "per-datum", "encoder", "iterative"]
+    assert found.own_training
+    for rung in found.rungs:
+        assert rung.log_px is not None
+        assert rung.gap.value > -4 * rung.gap.error - 1e-4
+        assert rung.training > 0
+    assert found.rungs[0].gap.value < 1e-4
+    assert standalone(ladder_chart(found)).count("dot best") == 4
+    bernoulli = parse_recipe({"latents": 2, "model": {"name": "decoded", "family": "normal"}, "fit": {"epochs": 1}}, "test")
+    left_out = train_each(bernoulli, rows, ("em", "encoder"), rows=10, draws=10)
+    assert [rung.name for rung in left_out.rungs] == ["encoder"]
+    assert "em left out" in left_out.notes[0]
+
+
+def test_what_cannot_be_climbed_is_refused(rows: Dataset) -> None:
+    model = PPCA.maximum_likelihood(rows.train.filled(), 2)
+    for names, message in ((("encodr",), "did you mean 'encoder'"), (("encoder+0",), "no rung"), ((), "no rung is left")):
+        with pytest.raises(LatentiaError, match=message):
+            climb(model, Exact(), rows, names)
+    with pytest.raises(LatentiaError, match="rows is 0"):
+        climb(model, Exact(), rows, ("exact",), rows=0)
+    with pytest.raises(LatentiaError, match="training of its own"):
+        train_each(parse_recipe({}, "test"), rows, ("exact",))
+
+
+def test_a_rung_that_left_the_finite_numbers_says_in_how_many_rows(rows: Dataset) -> None:
+    model = PPCA.maximum_likelihood(rows.train.filled(), 2)
+    encoder = build_posterior({"name": "amortized"}, (64,), 2)
+    with torch.no_grad():
+        next(encoder.parameters()).fill_(math.nan)
+    found = climb(model, encoder, rows, ("encoder", "exact"), rows=10, draws=5)
+    assert "encoder left out: its answers are not finite in 10 of 10 rows" in str(found)
+    assert found.rungs[0].gap.value < 1e-3
