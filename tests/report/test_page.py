@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from latentia.core.errors import LatentiaError
+from latentia.evaluation import Figure, Ladder, Rung
 from latentia.posteriors import Posterior
 from latentia.report import ReportContent, write_report
 from latentia.report.page import page
@@ -162,3 +163,24 @@ def test_every_dot_of_the_map_is_on_the_page_without_a_script(make_content: Make
     html = page(make_content())
     dots = re.findall(r'class="points[^"]*" d="([^"]*)"', html)
     assert sum(d.count("h0") for d in dots) == 12  # the test split
+
+
+def test_a_ladder_is_a_section_with_its_picture_and_its_bottleneck(make_content: Make, read: Read) -> None:
+    def rung(name: str, gap: float) -> Rung:
+        return Rung(name, "a sentence", Figure(-18 - gap, 0.5), Figure(gap, 0.1), 0.2, 100, 6)
+
+    one = Ladder(
+        "test",
+        20,
+        50,
+        False,
+        Figure(-18.0, 0.5),
+        "exact",
+        {"exact": Figure(-18.0, 0.5)},
+        (rung("encoder", 3.0), rung("per-datum", 0.5)),
+    )
+    found = read(page(make_content(ladders=(one,))))
+    assert "ladder" in found.ids
+    assert "2.50 nats that a search of its own family finds" in found.text
+    assert "the encoder is the bottleneck" in found.text
+    assert "a sentence" in found.text

@@ -4,12 +4,13 @@ Kim et al. (2018), Semi-Amortized Variational Autoencoders, sec. 4; Marino et al
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from latentia.core.errors import LatentiaError, nearest
 from latentia.data import Dataset, Split
 from latentia.evaluation import Figure, Ladder, Rung, some_rows
 from latentia.families import DiagonalNormal
-from latentia.ladder.climb import Told
+from latentia.ladder.climb import VALIDATION_ROWS, Told
 from latentia.ladder.measure import log_evidence, measure
 from latentia.ladder.rungs import ITERATIVE
 from latentia.posteriors import POSTERIORS, Amortized, Exact, PerDatum
@@ -76,6 +77,8 @@ def train_each(
             raise LatentiaError(f"there is no rung {name!r} with a training of its own; {nearest(name, list(TRAININGS))}")
     whole = data.split(split)
     some = some_rows(whole.frozen_bits(seed) if whole.draw_bits else whole, rows)
+    # Each epoch looks at validation rows, which a search makes dear.
+    data = replace(data, valid=some_rows(data.valid, VALIDATION_ROWS)) if len(data.valid) else data
     found, notes = [], []
     for name in dict.fromkeys(rungs):
         told(f"training {name}")

@@ -100,13 +100,13 @@ RUNGS: dict[str, RungKind] = {
     "exact": RungKind("the model's own posterior, in closed form", _exact),
     "mean-field": RungKind("coordinate ascent over a product of normals, in closed form", _mean_field),
     "black-box": RungKind(
-        "per-datum VI by the score function: 500 steps of 64 draws",
+        "per-datum VI by the score function, in diagonal normals: 500 steps of 64 draws",
         lambda s: PerDatum(DiagonalNormal(), _n_latents(s), steps=500, lr=0.05, draws=64, gradient="score-function"),
         searched=True,
     ),
     "per-datum": RungKind(
-        "per-datum VI from nothing: 1,000 reparameterized steps of 8 draws",
-        lambda s: PerDatum(DiagonalNormal(), _n_latents(s), steps=1000, draws=8),
+        "per-datum VI from nothing, in the encoder's family: 1,000 reparameterized steps of 8 draws",
+        lambda s: PerDatum(deepcopy(s.encoder.family), _n_latents(s), steps=1000, draws=8),
         searched=True,
     ),
     "full-rank": RungKind(

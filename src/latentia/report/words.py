@@ -135,8 +135,12 @@ def _fit(recipe: Mapping[str, Any]) -> str:
     gradient, gradient_options = part(recipe, "gradient")
     _, fit = part(recipe, "fit")
     draws = recipe.get("draws")
+    learner, learner_options = part(recipe, "learner")
     if not bound and not fit:
         return ""
+    if learner == "em":
+        how_long = f" for at most {_value(fit['epochs'])} epochs" if _sayable(fit.get("epochs")) else ""
+        return f"Expectation-maximization{options(learner_options)} asks what z is, then moves the model, in turn{how_long}."
     sentence = f"Both raise the {spoken(bound)}{options(bound_options)}" if bound else "Both are fitted"
     if isinstance(draws, int):
         sentence += f" with {count(draws, 'draw')} a row"

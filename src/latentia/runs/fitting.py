@@ -220,7 +220,7 @@ def _recipe_of(name: str, method: Method, data: Dataset, section: FitSection) ->
     try:
         values = {
             "name": name,
-            "data": DataSection(name=data.name, binarize=data.binarize).model_dump(),
+            "data": DataSection(name=data.name, binarize=data.binarize, flatten=data.flat).model_dump(),
             "x_shape": tuple(method.model.x_shape),
             "latents": method.model.z_shape[0],
             "model": describe_model(method.model),
