@@ -1,7 +1,7 @@
 """The ladder: ways of inferring z side by side, as a picture and a table, for one model or for a model each."""
 
 from latentia.evaluation import Ladder
-from latentia.report.figures import count
+from latentia.report.figures import MINUS, count
 from latentia.report.ladder_chart import ladder_chart
 from latentia.report.markup import Markup, join, tag
 from latentia.report.material import Material
@@ -45,7 +45,12 @@ def _body(one: Ladder) -> Markup:
     head, *rest = one.lines()
     names = tag("tr", None, *(tag("th", {"scope": "col"}, name) for name in head))
     rows = (
-        tag("tr", None, tag("th", {"scope": "row"}, line[0]), *(tag("td", {"class": "value"}, cell) for cell in line[1:]))
+        tag(
+            "tr",
+            None,
+            tag("th", {"scope": "row"}, line[0]),
+            *(tag("td", {"class": "value"}, cell.replace("-", MINUS)) for cell in line[1:]),
+        )
         for line in rest
     )
     table = tag("table", {"class": "numbers ladder"}, tag("thead", None, names), tag("tbody", None, *rows))
