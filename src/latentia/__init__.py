@@ -15,42 +15,96 @@ if TYPE_CHECKING:
         Bernoulli,
         Categorical,
         ContinuousBernoulli,
+        ContinuousFlow,
         DiagonalNormal,
         DiscretizedLogistic,
         Flow,
         FullRankNormal,
+        InverseAutoregressive,
         Laplace,
+        LowRankNormal,
         Normal,
+        NormalMixture,
     )
-    from latentia.models import PPCA, Decoded
+    from latentia.ladder import climb
+    from latentia.learners import CoordinateAscent, ExpectationMaximization
+    from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LogJoint
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
-    from latentia.posteriors import Amortized, Exact
+    from latentia.posteriors import Amortized, Exact, Iterative, MeanField, PerDatum, SemiAmortized
     from latentia.priors import Mixture, StandardNormal, VampPrior
     from latentia.runs import Run, fit, fit_recipe, load
+    from latentia.training import advi
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "bounds": ("Elbo", "Iwae", "Renyi"),
-    "core": ("Batch", "LatentiaError"),
-    "data": ("Dataset", "from_arrays", "load_data"),
+    "bounds": (
+        "Elbo",
+        "Iwae",
+        "Renyi",
+    ),
+    "core": (
+        "Batch",
+        "LatentiaError",
+    ),
+    "data": (
+        "Dataset",
+        "from_arrays",
+        "load_data",
+    ),
     "evaluation": ("Evaluation",),
     "families": (
         "Bernoulli",
         "Categorical",
         "ContinuousBernoulli",
+        "ContinuousFlow",
         "DiagonalNormal",
         "DiscretizedLogistic",
         "Flow",
         "FullRankNormal",
+        "InverseAutoregressive",
         "Laplace",
+        "LowRankNormal",
         "Normal",
+        "NormalMixture",
     ),
-    "models": ("PPCA", "Decoded"),
-    "networks": ("ConvDecoder", "ConvEncoder", "mlp"),
-    "posteriors": ("Amortized", "Exact"),
-    "priors": ("Mixture", "StandardNormal", "VampPrior"),
-    "runs": ("Run", "fit", "fit_recipe", "load"),
+    "ladder": ("climb",),
+    "learners": (
+        "CoordinateAscent",
+        "ExpectationMaximization",
+    ),
+    "models": (
+        "BernoulliLogit",
+        "Decoded",
+        "FactorAnalysis",
+        "LogJoint",
+        "PPCA",
+    ),
+    "networks": (
+        "ConvDecoder",
+        "ConvEncoder",
+        "mlp",
+    ),
+    "posteriors": (
+        "Amortized",
+        "Exact",
+        "Iterative",
+        "MeanField",
+        "PerDatum",
+        "SemiAmortized",
+    ),
+    "priors": (
+        "Mixture",
+        "StandardNormal",
+        "VampPrior",
+    ),
+    "runs": (
+        "fit",
+        "fit_recipe",
+        "load",
+        "Run",
+    ),
+    "training": ("advi",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -59,10 +113,13 @@ __all__ = [
     "Amortized",
     "Batch",
     "Bernoulli",
+    "BernoulliLogit",
     "Categorical",
     "ContinuousBernoulli",
+    "ContinuousFlow",
     "ConvDecoder",
     "ConvEncoder",
+    "CoordinateAscent",
     "Dataset",
     "Decoded",
     "DiagonalNormal",
@@ -70,17 +127,29 @@ __all__ = [
     "Elbo",
     "Evaluation",
     "Exact",
+    "ExpectationMaximization",
+    "FactorAnalysis",
     "Flow",
     "FullRankNormal",
+    "InverseAutoregressive",
+    "Iterative",
     "Iwae",
     "Laplace",
     "LatentiaError",
+    "LogJoint",
+    "LowRankNormal",
+    "MeanField",
     "Mixture",
     "Normal",
+    "NormalMixture",
+    "PerDatum",
     "Renyi",
     "Run",
+    "SemiAmortized",
     "StandardNormal",
     "VampPrior",
+    "advi",
+    "climb",
     "fit",
     "fit_recipe",
     "from_arrays",

@@ -23,7 +23,7 @@ from latentia.priors import Mixture, StandardNormal
 D, V, B = 2, 6, 16
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "joint": [{"draws": 3, "bound": Iwae()}, {"clip": 0.5}, {"precision": "bf16"}],
-    "em": [{"m_steps": 2, "draws": 3, "lr": LearningRate(1e-2)}],
+    "em": [{"m_steps": 2, "m_draws": 3, "lr": LearningRate(1e-2)}],
 }
 every_learner = pytest.mark.parametrize(("name", "options"), cases(LEARNERS, VARIANTS))
 

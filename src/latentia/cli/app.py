@@ -129,7 +129,7 @@ def ladder(
     """One model under every way of inferring z: bounds, gaps and costs, as a table, a picture and a part of the report."""
     from latentia.cli import climbing
 
-    names = [name.strip() for name in rungs.split(",") if name.strip()] if rungs else None
+    names = None if rungs is None else [name.strip() for name in rungs.split(",") if name.strip()]
     asked = climbing.Asked(names, own_training, rows, draws, split, steps, temperatures, chains, simulated, seed)
     climbing.ladder_command(what, asked, list(set_ or []), out, json)
 

@@ -1,6 +1,7 @@
 """What ``latentia ladder`` does, once its arguments are read."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from rich.status import Status
 
 from latentia.cli.commands import fit_command
 from latentia.core.errors import LatentiaError, nearest
+from latentia.data import SPLIT_NAMES
 from latentia.evaluation import Ladder
 from latentia.ladder import DEFAULT_RUNGS, DEFAULT_TRAININGS, TRAININGS, climb, rung_kind, train_each
 from latentia.recipe import parse_recipe, with_overrides
@@ -43,8 +45,11 @@ def ladder_command(what: str, asked: Asked, overrides: list[str], out: Path | No
         if (overrides and not asked.own_training) or out is not None:
             raise LatentiaError(f"{what} is fitted already, so --set and --out have nothing to change; leave them out.")
     else:
-        folder = fit_command(what, overrides, out)
+        # Standard output is for the ladder alone where a program reads it.
+        folder = fit_command(what, overrides, out, Console(stderr=True) if as_json else None)
     run = load(folder)
+    if run.history.ended == "interrupted" and not (Path(what) / RECIPE).is_file():
+        raise KeyboardInterrupt
     console = Console(stderr=True)
     with console.status("climbing") as status:
         ladder = _climbed(run, asked, overrides, status)
@@ -60,6 +65,8 @@ def ladder_command(what: str, asked: Asked, overrides: list[str], out: Path | No
 def _climbed(run: Run, asked: Asked, overrides: list[str], status: Status) -> Ladder:
     def told(line: str) -> None:
         status.update(line)
+        if os.environ.get("LATENTIA_DEBUG"):
+            sys.stderr.write(line + "\n")
 
     if asked.own_training:
         recipe = parse_recipe(with_overrides(run.known_recipe().model_dump(), overrides), "the run's recipe")
@@ -83,7 +90,11 @@ def _climbed(run: Run, asked: Asked, overrides: list[str], status: Status) -> La
 
 
 def _check_names(asked: Asked) -> None:
-    """Refuse an unknown rung before anything is fitted."""
+    """Refuse an unknown rung or split before anything is fitted."""
+    if asked.rungs == []:
+        raise LatentiaError("--rungs names none; leave it out for the usual ones, or see `latentia list rungs`.")
+    if asked.split not in SPLIT_NAMES:
+        raise LatentiaError(f"there is no split {asked.split!r}; {nearest(asked.split, list(SPLIT_NAMES))}")
     for name in asked.rungs or ():
         if asked.own_training and name not in TRAININGS:
             raise LatentiaError(f"there is no rung {name!r} with a training of its own; {nearest(name, list(TRAININGS))}")

@@ -20,19 +20,20 @@ from latentia.runs import (
     read,
     write_evaluation,
 )
+from latentia.training import progress_for
 
 RUNS = Path("runs")
 
 
-def fit_command(what: str, overrides: list[str], out: Path | None) -> Path:
+def fit_command(what: str, overrides: list[str], out: Path | None, console: Console | None = None) -> Path:
     """Fit, measure, save; say where everything lies, and return it."""
     recipe = read(what, overrides)
     folder = out or free_folder(RUNS, recipe.name)
     check_free(folder)
-    console = Console()
+    console = console or Console()
     console.print(f"[bold]{recipe.name}[/]  {recipe.about}".rstrip(), highlight=False, soft_wrap=True)
     try:
-        run = fit_recipe(recipe)
+        run = fit_recipe(recipe, progress=progress_for(console))
     except StoppedRun as stopped:
         if stopped.run is None:
             raise

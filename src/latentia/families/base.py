@@ -21,6 +21,8 @@ class Family(nn.Module, ABC):
 
     discrete: bool = False
     """True where log_prob is a log mass, so that bits a dimension mean something."""
+    slow_density: bool = False
+    """True where the density of a value that was not just drawn takes a pass for each latent."""
     differentiable_once: bool = False
     """True where a draw's gradient is of the first order only, so that nothing can be learned through steps along it."""
 

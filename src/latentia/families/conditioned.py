@@ -77,7 +77,9 @@ class Moved(Distribution):
         return _standard(noise) + growth - self.scale.log().sum(-1)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Distribution:
-        raise NotImplementedError("a flow is made for its rows; repeat the rows' raw numbers instead.")
+        """The same law for more rows: what the map sees of a row broadcasts against the noise."""
+        shape = torch.Size(batch_shape) + self.event_shape
+        return Moved(self.there, self.back, self.loc.expand(shape), self.scale.expand(shape))
 
 
 def _version(z: Tensor) -> int:

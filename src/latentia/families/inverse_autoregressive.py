@@ -32,6 +32,8 @@ class InverseAutoregressive(Conditioned):
         ShapeError: fewer than two latents.
     """
 
+    slow_density = True
+
     def __init__(self, n_latents: int, layers: int = 4, hidden: int = 64, context: int = 2) -> None:
         super().__init__(n_latents, context, least=2)
         self.layers, self.hidden = layers, hidden

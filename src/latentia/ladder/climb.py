@@ -21,12 +21,13 @@ from latentia.ladder.measure import Measured, annealed, log_evidence, measure
 from latentia.ladder.rungs import DEFAULT_RUNGS, RungKind, Scene, rung_kind
 from latentia.learners import Joint, LearningRate
 from latentia.models import GenerativeModel
-from latentia.posteriors import Amortized, Posterior
-from latentia.recipe import build_posterior
+from latentia.posteriors import Posterior
 from latentia.training import train
 
 BATCH, VALIDATION_ROWS = 100, 500
 Told = Callable[[str], None]
+# What one rung may fail of without taking the others with it; the second is torch's word for what a distribution lacks.
+REASONS = (LatentiaError, NotImplementedError)
 
 
 def climb(
@@ -47,7 +48,7 @@ def climb(
     """Measure rungs under one model, which is held still.
 
     The yardstick is log p(x) where the model can say it, exactly or by quadrature; else the highest of the estimates from
-    below: importance weighting under the rung with the highest, and annealed importance sampling from there.
+    below: importance weighting under the rung with the highest bound, and annealed importance sampling from the encoder.
 
     Args:
         model: p, trained.
@@ -77,64 +78,41 @@ def climb(
     some = some_rows(whole.frozen_bits(seed) if whole.draw_bits else whole, rows)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     some, data = some.to(device), data.to(device)
+    few = some.head(2)
+
+    def taught(one: Posterior) -> float:
+        return train_posterior(model, one.to(device), data, training_steps, seed)
+
     with _held_still(model), seeded(seed):
-        scene, encoder_seconds = _scene(model, posterior, data, some, training_steps, seed, told)
+        scene = Scene(model, posterior, few.batch(torch.arange(len(few), device=device)), taught)
         made: dict[str, tuple[RungKind, Posterior, float]] = {}
-        notes = []
+        measured: dict[str, Measured] = {}
+        notes: list[str] = []
         for name, kind in kinds.items():
             try:
                 told(name)
-                made[name] = kind, *_made(name, kind, scene, encoder_seconds, data, training_steps, seed)
-            except LatentiaError as reason:
-                notes.append(f"{name} left out: {_clause(reason)}")
-        measured: dict[str, Measured] = {}
-        for name, (_, one, _) in made.items():
-            told(f"measuring {name}")
-            try:
+                one, seconds = _made(name, kind, scene)
+                told(f"measuring {name}")
                 measured[name] = measure(model, one, some, draws, seed)
-            except LatentiaError as reason:
-                notes.append(f"{name} left out: {_clause(reason)}")
+                made[name] = kind, one, seconds
+            except REASONS as reason:
+                notes.append(left_out(name, reason))
         if not measured:
-            raise LatentiaError(f"no rung is left: {'; '.join(notes)}; name others with rungs=.")
-        estimates, yardstick, log_px = _yardstick(
-            model,
-            {name: (made[name][1], found) for name, found in measured.items()},
-            some,
-            draws,
-            temperatures,
-            chains,
-            seed,
-            told,
-        )
+            raise LatentiaError(f"no rung is left: {'; '.join(notes) or 'none was named'}; name others with rungs=.")
+        accounts, yardstick = _accounts(scene, measured, some, draws, temperatures, chains, seed, told, notes)
+        estimates = {name: Figure.of(account) for name, account in accounts.items()}
         if simulated:
-            told("sandwich on simulated rows")
-            both = sandwich(model, simulated, max(2, temperatures), chains, scene.encoder, seed=seed)
-            where = f"{simulated} rows drawn from the model, {max(2, temperatures)} temperatures"
-            estimates |= {f"annealed from below, {where}": both.lower, f"annealed from above, {where}": both.upper}
+            estimates |= _sandwich(scene, simulated, max(2, temperatures), chains, seed, told, notes)
+    log_px = accounts[yardstick]
     found = tuple(_rung(name, *made[name], measured[name], log_px, model.z_shape.numel()) for name in measured)
     return Ladder(split, len(some), draws, False, Figure.of(log_px), yardstick, estimates, found, tuple(notes))
 
 
-def _scene(
-    model: GenerativeModel, posterior: Posterior, data: Dataset, rows: Split, steps: int, seed: int, told: Told
-) -> tuple[Scene, float]:
-    """The model with an encoder: its own, or one trained for it."""
-    few = rows.head(2).batch(torch.arange(min(2, len(rows)), device=rows.stored.device))
-    if isinstance(posterior, Amortized):
-        return Scene(model, posterior, few), 0.0
-    told("encoder")
-    encoder = build_posterior({"name": "amortized"}, tuple(model.x_shape), model.z_shape.numel())
-    assert isinstance(encoder, Amortized)
-    return Scene(model, encoder, few), train_posterior(model, encoder, data, steps, seed)
-
-
-def _made(
-    name: str, kind: RungKind, scene: Scene, encoder_seconds: float, data: Dataset, steps: int, seed: int
-) -> tuple[Posterior, float]:
-    one = kind.make(scene).to(data.train.stored.device)
-    if kind.trained:
-        return one, train_posterior(scene.model, one, data, steps, seed)
-    return one, encoder_seconds if name == "encoder" else 0.0
+def _made(name: str, kind: RungKind, scene: Scene) -> tuple[Posterior, float]:
+    one = kind.make(scene)
+    if kind.trained and one is not scene.own:
+        return one, scene.train(one)
+    return one.to(scene.batch.x.device), scene.encoder_seconds if name.startswith("encoder") else 0.0
 
 
 def train_posterior(model: GenerativeModel, posterior: Posterior, data: Dataset, steps: int, seed: int = 0) -> float:
@@ -144,7 +122,7 @@ def train_posterior(model: GenerativeModel, posterior: Posterior, data: Dataset,
         model: p, none of whose parameters is moved.
         posterior: q.
         data: rows to learn from.
-        steps: steps of 100 rows; at least one pass over the rows is made.
+        steps: steps of 100 rows, rounded to whole passes; where a pass takes more, rows spread over the split are taken.
         seed: of the order and the draws.
 
     Returns:
@@ -159,33 +137,61 @@ def train_posterior(model: GenerativeModel, posterior: Posterior, data: Dataset,
     fewer = replace(data, valid=some_rows(data.valid, VALIDATION_ROWS)) if len(data.valid) else data
     device = str(data.train.stored.device)
     with _held_still(model):
-        learner = Joint(model, posterior.to(device), lr=LearningRate(1e-3, total=epochs * a_pass), clip=100.0)
-        train(learner, fewer, epochs=epochs, batch_size=BATCH, seed=seed, device=device)
+        rate = LearningRate(1e-3, total=epochs * a_pass)
+        learner = Joint(model, posterior.to(device), lr=rate, clip=100.0, hold_model=True)
+        history = train(learner, fewer, epochs=epochs, batch_size=BATCH, seed=seed, device=device)
+    if history.ended == "interrupted":
+        raise KeyboardInterrupt
     return time.perf_counter() - began
 
 
-def _yardstick(
-    model: GenerativeModel,
-    measured: dict[str, tuple[Posterior, Measured]],
+def _accounts(
+    scene: Scene,
+    measured: dict[str, Measured],
     rows: Split,
     draws: int,
     temperatures: int,
     chains: int,
     seed: int,
     told: Told,
-) -> tuple[dict[str, Figure], str, Tensor]:
-    """Every account of log p(x), and the one that gaps are measured from: its name and (N,) nats."""
-    best = max(measured, key=lambda name: float(measured[name][1].log_px.mean()))
-    accounts = {f"importance-weighted, {draws} draws from {best}": measured[best][1].log_px}
-    known = log_evidence(model, rows)
+    notes: list[str],
+) -> tuple[dict[str, Tensor], str]:
+    """Every account of log p(x), (N,) nats by name, and which of them the gaps are measured from."""
+    # By the bound, not by the account itself: the highest of several noisy accounts would be too high.
+    best = max(measured, key=lambda name: float(measured[name].elbo.mean()))
+    accounts = {f"importance-weighted, {draws} draws from {best}": measured[best].log_px}
+    known = log_evidence(scene.model, rows)
     if known is not None:
-        accounts = {known[0]: known[1], **accounts}
-    elif temperatures:
+        return {known[0]: known[1], **accounts}, known[0]
+    if temperatures:
         told("annealed importance sampling")
-        name = f"annealed from {best}, {temperatures} temperatures of {chains} chains"
-        accounts[name] = annealed(model, measured[best][0], rows, temperatures, chains, seed)
-    first = known[0] if known is not None else max(accounts, key=lambda name: float(accounts[name].mean()))
-    return {name: Figure.of(account) for name, account in accounts.items()}, first, accounts[first]
+        try:
+            start = _start(scene)
+            source = "prior" if start is None else "encoder"
+            name = f"annealed from the {source}, {temperatures} temperatures of {chains} chains"
+            accounts[name] = annealed(scene.model, start, rows, temperatures, chains, seed)
+        except REASONS as reason:
+            notes.append(left_out("annealing", reason))
+    return accounts, max(accounts, key=lambda name: float(accounts[name].mean()))
+
+
+def _sandwich(
+    scene: Scene, n: int, temperatures: int, chains: int, seed: int, told: Told, notes: list[str]
+) -> dict[str, Figure]:
+    """Annealed estimates from both sides, by name, for rows drawn from the model."""
+    told("both sides of simulated rows")
+    try:
+        both = sandwich(scene.model, n, temperatures, chains, _start(scene), seed=seed)
+    except REASONS as reason:
+        notes.append(left_out("simulated rows", reason))
+        return {}
+    where = f"{n} rows drawn from the model, {temperatures} temperatures"
+    return {f"annealed from below, {where}": both.lower, f"annealed from above, {where}": both.upper}
+
+
+def _start(scene: Scene) -> Posterior | None:
+    """Where annealing starts: the encoder, or the prior where every move would wait for the encoder's density."""
+    return None if scene.encoder.family.slow_density else scene.encoder
 
 
 def _rung(
@@ -208,17 +214,21 @@ def _rung(
 
 @contextmanager
 def _held_still(model: GenerativeModel) -> Iterator[None]:
-    """No parameter of the model asks for a gradient, and the model is not put back to its start."""
+    """No parameter of the model asks for a gradient, no statistic of its layers moves, it is not put back to its start."""
     learned, fresh = [p for p in model.parameters() if p.requires_grad], model.fresh
-    model.requires_grad_(False)
+    was_training = [(module, module.training) for module in model.modules()]
+    model.requires_grad_(False).eval()
     model.fresh = False
     try:
         yield
     finally:
         for p in learned:
             p.requires_grad_()
+        for module, training in was_training:
+            module.training = training
         model.fresh = fresh
 
 
-def _clause(reason: LatentiaError) -> str:
-    return str(reason).rstrip(".")
+def left_out(name: str, reason: Exception) -> str:
+    """A note on what is missing, and why."""
+    return f"{name} left out: {str(reason).rstrip('.') or type(reason).__name__}"

@@ -1,5 +1,6 @@
 """What is measured of a posterior on held-out rows: its bound, its weighted evidence, its time."""
 
+import inspect
 import time
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from latentia.data import Split
 from latentia.evaluation import ais, quiet
 from latentia.evaluation.draws import row_totals
 from latentia.models import GenerativeModel, HasExactPosterior
-from latentia.posteriors import Posterior
+from latentia.posteriors import Exact, Posterior
 
 ROWS_AT_ONCE = 200
 
@@ -74,16 +75,21 @@ def log_evidence(model: GenerativeModel, rows: Split) -> tuple[str, Tensor] | No
     say = getattr(model, "log_marginal", None)
     if say is None:
         return None
+    holed = rows.mask is not None
+    if holed and "mask" not in inspect.signature(say).parameters:
+        return None
     with torch.no_grad():
-        found = torch.cat([say(batch.x) for batch in rows.batches(ROWS_AT_ONCE)])
+        found = torch.cat([say(b.x, mask=b.mask) if holed else say(b.x) for b in rows.batches(ROWS_AT_ONCE)])
     return "exact" if isinstance(model, HasExactPosterior) else "by quadrature", found
 
 
-def annealed(model: GenerativeModel, start: Posterior, rows: Split, temperatures: int, chains: int, seed: int) -> Tensor:
-    """Annealed importance sampling from ``start`` to the posterior: log p(x) from below, (N,) nats."""
+def annealed(
+    model: GenerativeModel, start: Posterior | None, rows: Split, temperatures: int, chains: int, seed: int
+) -> Tensor:
+    """Annealed importance sampling to the posterior, from ``start`` or the prior: log p(x) from below, (N,) nats."""
     found = []
-    with quiet(model, start, seed):
+    with quiet(model, start or Exact(), seed):  # Exact has no state to put back
         for batch in rows.batches(ROWS_AT_ONCE):
-            q = start.infer(model, batch)
+            q = None if start is None else start.infer(model, batch)
             found.append(ais(model, batch, temperatures, chains, start=q, seed=seed).log_marginal)
     return torch.cat(found)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch.distributions import MultivariateNormal
@@ -12,26 +13,41 @@ from latentia.core import Batch
 from latentia.core.errors import LatentiaError, RecipeError, nearest
 from latentia.families import DiagonalNormal, FullRankNormal
 from latentia.models import GenerativeModel, HasExactPosterior
-from latentia.posteriors import Amortized, Exact, MeanField, PerDatum, Posterior, Refined, SemiAmortized
+from latentia.posteriors import Amortized, Exact, Iterative, MeanField, PerDatum, Posterior, Refined, SemiAmortized
 from latentia.recipe import Component, build_posterior, describe_posterior
 
 # The network of an iterative posterior sees slopes and no rows, so that the encoder's would not do.
 ITERATIVE: Component = {"name": "mlp", "hidden": [256, 256], "activation": "elu"}
 
 
-@dataclass(frozen=True)
 class Scene:
     """What a rung may be made from.
 
-    Attributes:
+    Args:
         model: p, trained and held still.
-        encoder: its encoder; already trained, or to be.
+        own: the posterior that it was trained with.
         batch: a few rows to look at.
+        train: fits a posterior to the model, and says in how many seconds.
+
+    Attributes:
+        encoder_seconds: spent on an encoder, where the model came with none.
     """
 
-    model: GenerativeModel
-    encoder: Amortized
-    batch: Batch
+    def __init__(self, model: GenerativeModel, own: Posterior, batch: Batch, train: Callable[[Posterior], float]) -> None:
+        self.model, self.own, self.batch, self.train = model, own, batch, train
+        self.encoder_seconds = 0.0
+
+    @cached_property
+    def encoder(self) -> Amortized:
+        """The model's own encoder, or one trained for it when it is first asked for."""
+        if isinstance(self.own, Amortized):
+            return self.own
+        if isinstance(self.own, SemiAmortized):
+            return self.own.encoder
+        found = build_posterior({"name": "amortized"}, tuple(self.model.x_shape), self.model.z_shape.numel())
+        assert isinstance(found, Amortized)
+        self.encoder_seconds = self.train(found)
+        return found
 
 
 @dataclass(frozen=True)
@@ -79,6 +95,8 @@ def _like(scene: Scene, changes: Component) -> Posterior:
 
 
 def _semi_amortized(scene: Scene) -> Posterior:
+    if isinstance(scene.own, SemiAmortized):
+        return scene.own
     encoder = deepcopy(scene.encoder)
     found = SemiAmortized(encoder.network, encoder.family)
     # Whatever the encoder learned of the data's place and spread goes with it.
@@ -88,6 +106,8 @@ def _semi_amortized(scene: Scene) -> Posterior:
 
 
 def _iterative(scene: Scene) -> Posterior:
+    if isinstance(scene.own, Iterative):
+        return scene.own
     return _like(scene, {"name": "iterative", "network": ITERATIVE})
 
 
@@ -101,16 +121,20 @@ def _flow(scene: Scene) -> Posterior:
 
 
 def _begin_at(flow: Amortized, encoder: Amortized) -> None:
-    """The encoder's weights, in the layers that agree and in the rows of the last that say mean and scale, as a flow's first
-    two raw numbers do: an untrained flow bends little, so that it begins near the encoder's answer.
+    """Give a flow's network the encoder's weights; of the last layer the rows that say mean and scale.
+
+    Those are a flow's first two raw numbers, too, and an untrained flow bends little, so that it begins near the encoder's
+    answer.
     """
     ours, theirs = flow.state_dict(), encoder.state_dict()
+    last = flow.network.output_bias.numel(), encoder.network.output_bias.numel()
     with torch.no_grad():
         for name in ours.keys() & theirs.keys():
-            if ours[name].shape[1:] == theirs[name].shape[1:] and ours[name].ndim:
-                ours[name][: len(theirs[name])].copy_(theirs[name][: len(ours[name])])
-            elif not ours[name].ndim:
-                ours[name].copy_(theirs[name])
+            mine, given = ours[name], theirs[name]
+            if mine.shape == given.shape:
+                mine.copy_(given)
+            elif mine.shape[1:] == given.shape[1:] and (len(mine), len(given)) == last:
+                mine[: len(given)].copy_(given)
     flow.fresh = encoder.fresh
 
 

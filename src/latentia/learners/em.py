@@ -30,7 +30,7 @@ class ExpectationMaximization(Learner):
         model: p.
         posterior: ``Exact()`` (which None stands for), or one that is found without learning: ``MeanField``, ``PerDatum``.
         m_steps: Adam steps an M step, where it has no closed form.
-        draws: K, draws a row for such an M step.
+        m_draws: draws a row for such an M step.
         lr: rate of those steps.
 
     Raises:
@@ -43,7 +43,7 @@ class ExpectationMaximization(Learner):
         model: GenerativeModel,
         posterior: Posterior | None = None,
         m_steps: int = 5,
-        draws: int = 8,
+        m_draws: int = 8,
         lr: LearningRate = LearningRate(1e-3),  # noqa: B008  an immutable tuple
     ) -> None:
         posterior = Exact() if posterior is None else posterior
@@ -56,7 +56,7 @@ class ExpectationMaximization(Learner):
             raise NoClosedForm(
                 f"{type(model).__name__} has no exact posterior for an E step; give PerDatum(...), or use Joint."
             )
-        for name, value in (("m_steps", m_steps), ("draws", draws)):
+        for name, value in (("m_steps", m_steps), ("m_draws", m_draws)):
             if value < 1:
                 raise LatentiaError(f"{name} is {value}, wanted at least 1.")
         closed = isinstance(posterior, Exact) and isinstance(model, HasMStep)
@@ -65,7 +65,7 @@ class ExpectationMaximization(Learner):
             raise LatentiaError(f"{frozen[0]!r} is frozen, but this M step moves every parameter; thaw it, or use Joint.")
         self.model, self.posterior = model, posterior
         self.bound: Bound = Elbo()
-        self.m_steps, self.draws, self.steps = m_steps, draws, 0
+        self.m_steps, self.draws, self.steps = m_steps, m_draws, 0
         self.full_batch = closed
         self.lr_schedule = lr
         self._closed: HasMStep | None = model if closed else None  # pyright: ignore[reportAttributeAccessIssue]  just asked
@@ -81,7 +81,7 @@ class ExpectationMaximization(Learner):
         Returns:
             "bound": mean ELBO a row before the M step, which is log p(x) under the exact posterior; "rate": mean KL from the
             posterior to the prior, both nats; "grad_norm": of the last Adam step, 0 in closed form; "skipped": 1 where
-            something was not finite, and the parameters were left as they were.
+            something was not finite: nothing was moved from there on.
 
         Raises:
             LatentiaError: a minibatch for an M step in closed form; or what ``maximize`` refuses, the parameters being left

@@ -36,6 +36,7 @@ class Joint(Learner):
         eps: Adam's epsilon.
         clip: largest norm of the whole gradient; None leaves it as it is.
         precision: "bf16" runs the networks under autocast.
+        hold_model: the model is neither moved nor put into training mode; the posterior alone learns.
 
     Raises:
         LatentiaError: no draws asked for, or nothing to learn.
@@ -54,6 +55,7 @@ class Joint(Learner):
         eps: float = 1e-8,
         clip: float | None = None,
         precision: Precision = "fp32",
+        hold_model: bool = False,
     ) -> None:
         if draws < 1:
             raise LatentiaError(f"draws is {draws}, wanted at least 1.")
@@ -65,7 +67,7 @@ class Joint(Learner):
         self.draws, self.clip, self.precision = draws, clip, precision
         self.lr_schedule, self.kl_schedule = lr, kl
         self.steps = 0
-        self._modules = nn.ModuleDict({"model": model, "posterior": posterior})
+        self._modules = nn.ModuleDict({"posterior": posterior} if hold_model else {"model": model, "posterior": posterior})
         if isinstance(self.gradient, nn.Module):
             self._modules["gradient"] = self.gradient
         self.parameters = [p for p in self._modules.parameters() if p.requires_grad]

@@ -1,6 +1,6 @@
 """Runs: fitted models with what made them, in memory and as folders."""
 
-from latentia.runs.fitting import StoppedRun, fit, fit_recipe, read
+from latentia.runs.fitting import StoppedRun, fit, fit_recipe, read, without_joint
 from latentia.runs.folder import EVALUATION, METRICS, RECIPE, REPORT, WEIGHTS, check_free, free_folder, write_evaluation
 from latentia.runs.run import Run, load
 
@@ -18,5 +18,6 @@ __all__ = [
     "free_folder",
     "load",
     "read",
+    "without_joint",
     "write_evaluation",
 ]

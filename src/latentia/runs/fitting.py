@@ -174,7 +174,41 @@ def learner_for(method: Method, section: FitSection, n_rows: int) -> Learner:
         "clip": section.clip,
         "precision": section.precision,
     }
+    _refuse_what_is_not_taken(method, section)
     return build_learner(method.learner, offered)
+
+
+def _of_joint_alone() -> dict[str, Any]:
+    """Fields of the fit section that only Joint takes, with what they are unless said."""
+    names = ("beta", "kl_warm_up", "clip", "precision", "adam_betas", "adam_eps")
+    return {name: getattr(FitSection(), name) for name in names}
+
+
+def without_joint(recipe: Recipe) -> dict[str, Any]:
+    """Changes that take out of a recipe what only Joint takes, for another learner's sake."""
+    plain = Recipe()
+    fit = recipe.fit.model_copy(update=_of_joint_alone())
+    return {"bound": plain.bound, "gradient": plain.gradient, "draws": plain.draws, "fit": fit}
+
+
+def _refuse_what_is_not_taken(method: Method, section: FitSection) -> None:
+    """A learner other than Joint takes neither bound nor gradient; what was asked for and would be ignored is refused.
+
+    Raises:
+        RecipeError: with the first such value.
+    """
+    learner = method.learner["name"]
+    if learner == "joint":
+        return
+    asked = {f"fit.{name}": getattr(section, name) != value for name, value in _of_joint_alone().items()}
+    asked |= {
+        "bound": not isinstance(method.bound, Elbo),
+        "gradient": not isinstance(method.gradient, Auto),
+        "draws": method.draws != 1,
+    }
+    for name, is_asked in asked.items():
+        if is_asked:
+            raise RecipeError(f"learner {learner!r} does not take {name!r}; leave it out, or use learner=joint.")
 
 
 def _fit(method: Method, data: Dataset, section: FitSection, recipe: Recipe | RecipeError, progress: Progress | bool) -> Run:

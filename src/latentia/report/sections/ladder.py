@@ -1,5 +1,7 @@
 """The ladder: ways of inferring z side by side, as a picture and a table, for one model or for a model each."""
 
+import re
+
 from latentia.evaluation import Ladder
 from latentia.report.figures import MINUS, count
 from latentia.report.ladder_chart import ladder_chart
@@ -49,7 +51,7 @@ def _body(one: Ladder) -> Markup:
             "tr",
             None,
             tag("th", {"scope": "row"}, line[0]),
-            *(tag("td", {"class": "value"}, cell.replace("-", MINUS)) for cell in line[1:]),
+            *(tag("td", {"class": "value"}, re.sub(r"-(?=\d)", MINUS, cell)) for cell in line[1:]),
         )
         for line in rest
     )
