@@ -13,10 +13,10 @@ from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm
 from latentia.data import from_arrays
 from latentia.families import Bernoulli, DiagonalNormal
-from latentia.learners import ExpectationMaximization
+from latentia.learners import ExpectationMaximization, LearningRate
 from latentia.models import PPCA, Decoded, FactorAnalysis, GaussianMixture, GenerativeModel, HasMStep
 from latentia.networks import MLP
-from latentia.posteriors import Amortized
+from latentia.posteriors import Amortized, PerDatum
 from latentia.priors import StandardNormal
 from latentia.training import train
 
@@ -194,6 +194,18 @@ def test_the_training_loop_takes_it_with_all_rows_in_one_batch() -> None:
     bounds = [row["train_bound"] for row in history.rows]
     assert bounds[-1] > bounds[0]
     assert history.rows[-1]["skipped"] == 0
+
+
+@pytest.mark.parametrize("m_steps", [1, 4])
+def test_an_m_step_by_gradient_takes_as_many_steps_as_asked(m_steps: int) -> None:
+    """At held draws and a tiny rate each Adam step moves a number by the rate, one way."""
+    model = decoded()
+    learner = ExpectationMaximization(model, PerDatum(DiagonalNormal(), D, steps=3), m_steps, lr=LearningRate(1e-4))
+    before = model.get_parameter("network.last.bias").detach().clone()
+    learner.step(batch_of((torch.rand(N, V) < 0.2).float()))
+    moved = (model.get_parameter("network.last.bias").detach() - before).abs()
+    assert_close(moved, torch.full_like(moved, m_steps * 1e-4), rtol=1e-2, atol=0)
+    assert learner.draws == 8
 
 
 def decoded() -> Decoded:

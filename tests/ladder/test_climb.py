@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.testing import assert_close
 
 from helpers.digits import digits
 from latentia.core.errors import LatentiaError
@@ -13,10 +14,13 @@ from latentia.data import Dataset, from_arrays
 from latentia.evaluation import Ladder
 from latentia.families import Bernoulli, DiagonalNormal
 from latentia.ladder import climb, train_each, train_posterior
-from latentia.learners import ExpectationMaximization, LearningRate
+from latentia.ladder import measure as measure_module
+from latentia.ladder import own_training as own_module
+from latentia.ladder.rungs import RUNGS, Scene
+from latentia.learners import ExpectationMaximization, Joint, LearningRate
 from latentia.models import PPCA, BernoulliLogit, Decoded
 from latentia.networks import MLP
-from latentia.posteriors import Exact, PerDatum
+from latentia.posteriors import Exact, PerDatum, SemiAmortized
 from latentia.priors import StandardNormal
 from latentia.recipe import build_posterior, parse_recipe
 from latentia.report import ladder_chart, standalone
@@ -190,3 +194,101 @@ def test_a_rung_that_left_the_finite_numbers_says_in_how_many_rows(rows: Dataset
     found = climb(model, encoder, rows, ("encoder", "exact"), rows=10, draws=5)
     assert "encoder left out: its answers are not finite in 10 of 10 rows" in str(found)
     assert found.rungs[0].gap.value < 1e-3
+
+
+def test_missing_cells_are_no_rows_that_were_filled(rows: Dataset) -> None:
+    """PPCA says log p(x) of whole rows alone, so that with holes the yardstick is an estimate, and no gap is negative."""
+    x = torch.cat([rows.train.filled(), rows.valid.filled(), rows.test.filled()])
+    holed = from_arrays(x, mask=torch.rand(x.shape) < 0.5)
+    model = PPCA.maximum_likelihood(rows.train.filled(), 3)
+    found = climb(
+        model, Exact(), holed, ("exact", "per-datum"), rows=30, draws=100, training_steps=30, temperatures=20, chains=4
+    )
+    assert "exact left out" in found.notes[0]
+    assert found.yardstick != "exact"
+    assert all(rung.gap.value > -4 * rung.gap.error - 1e-3 for rung in found.rungs)
+
+
+def test_what_the_model_s_layers_keep_is_held_still_too(bits: Dataset) -> None:
+    model = Decoded(StandardNormal(2), MLP(2, [8], 32, norm="batch"), Bernoulli()).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    climb(model, Exact(), bits, ("encoder",), rows=10, draws=5, training_steps=10, temperatures=0)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(module.training for module in model.modules())
+
+
+def test_a_run_s_own_posterior_is_the_rung_of_its_kind(bits: Dataset) -> None:
+    model = Decoded(StandardNormal(2), MLP(2, [8], 32), Bernoulli())
+    own = SemiAmortized(MLP(32, [8], 2, per_value=2), DiagonalNormal())
+    weights = [p.clone() for p in own.parameters()]
+    found = climb(model, own, bits, ("semi-amortized", "encoder"), rows=10, draws=20, training_steps=10, temperatures=0)
+    assert all(torch.equal(p, q) for p, q in zip(weights, own.parameters(), strict=True))
+    assert [rung.training for rung in found.rungs] == [0.0, 0.0]
+    scene = Scene(model, own.encoder, bits.test.batch(torch.arange(3)), lambda _: 0.0)
+    own.encoder.center.fill_(0.3)
+    made = RUNGS["semi-amortized"].make(scene)
+    assert isinstance(made, SemiAmortized)
+    assert_close(made.encoder.raw(scene.batch.x), own.encoder.raw(scene.batch.x))
+
+
+def test_the_yardstick_is_the_higher_estimate_and_a_thousand_rows_are_a_thousand(
+    bits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter(range(10_000))
+    monkeypatch.setattr(measure_module, "_now", lambda _: float(next(ticks)))
+    model = Decoded(StandardNormal(2), MLP(2, [8], 32), Bernoulli())
+    found = climb(model, Exact(), bits, ("encoder",), rows=20, draws=5, training_steps=10, temperatures=3, chains=2)
+    assert found.rungs[0].seconds == 1000 / 20  # one batch, one tick
+    assert found.log_px is not None
+    assert found.log_px.value == max(figure.value for figure in found.estimates.values())
+    assert found.estimates[found.yardstick] == found.log_px
+
+
+def test_a_training_of_its_own_takes_parts_and_no_numbers_from_the_recipe(
+    rows: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def noted(recipe: Any, **_: Any) -> Any:
+        asked.append(recipe)
+        raise LatentiaError("enough")
+
+    monkeypatch.setattr(own_module, "fit_recipe", noted)
+    values: dict[str, Any] = {
+        "posterior": {"name": "per-datum", "steps": 77, "table": True, "family": {"name": "full-rank-normal"}},
+        "fit": {"beta": 4.0},
+    }
+    with pytest.raises(LatentiaError, match="enough"):
+        train_each(parse_recipe(values, "test"), rows, ("semi-amortized", "per-datum", "variational-em"))
+    assert asked[0].posterior == {"family": {"name": "full-rank-normal"}, "name": "semi-amortized"}
+    assert asked[1].posterior["steps"] == 77
+    assert asked[2].learner == {"name": "em"}
+    assert asked[2].fit.beta == 1.0
+
+
+def test_each_model_s_evidence_lies_above_its_bound(bits: Dataset) -> None:
+    values: dict[str, Any] = {
+        "latents": 2,
+        "model": {"name": "decoded", "family": "bernoulli", "network": {"name": "mlp", "hidden": [16]}},
+        "posterior": {"name": "amortized", "network": {"name": "mlp", "hidden": [16]}},
+        "fit": {"epochs": 3},
+    }
+    found = train_each(parse_recipe(values, "test"), bits, ("encoder", "iterative"), rows=30, draws=50)
+    for rung in found.rungs:
+        assert rung.log_px is not None
+        assert_close(rung.log_px.value - rung.bound.value, rung.gap.value)
+        assert rung.gap.value > 1e-3
+    assert [rung.per_row for rung in found.rungs] == [0, 4]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_an_interruption_ends_the_ladder(bits: Dataset, own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Joint, "step", stop)
+    recipe = parse_recipe({"fit": {"epochs": 1}}, "test")
+    model = Decoded(StandardNormal(2), MLP(2, [8], 32), Bernoulli())
+    names: tuple[str, ...] = ("encoder", "flow")
+    with pytest.raises(KeyboardInterrupt):
+        _ = train_each(recipe, bits, names) if own else climb(model, Exact(), bits, names)

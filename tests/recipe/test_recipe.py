@@ -30,6 +30,7 @@ from latentia.recipe import (
     recipe_values,
     with_overrides,
 )
+from latentia.runs import fit_recipe
 
 IMAGE = (1, 8, 8)
 
@@ -72,6 +73,27 @@ def test_every_prior_survives_the_round_trip(name: str) -> None:
 @pytest.mark.parametrize("posterior", POSTERIORS)
 def test_every_model_survives_the_round_trip_under_every_posterior(name: str, posterior: str) -> None:
     rebuilt({"latents": 3, "model": name, "posterior": posterior}, x_shape=(12,))
+
+
+@pytest.mark.parametrize("name", ["flow", "inverse-autoregressive", "continuous-flow", "low-rank-normal", "normal-mixture"])
+def test_a_prior_made_of_answers_takes_every_family_of_them(name: str) -> None:
+    values = {
+        "latents": 2,
+        "model": {"name": "decoded", "prior": "vamp"},
+        "posterior": {"name": "amortized", "family": name},
+    }
+    model, _ = build(parse_recipe(values, "test"), IMAGE, levels=17)
+    z = model.sample_prior(5)
+    assert model.prior().log_prob(z).shape == (5,)
+
+
+@pytest.mark.parametrize("change", ["bound=iwae", "gradient=reparameterized", "draws=3", "fit.beta=2", "fit.clip=1"])
+def test_a_learner_refuses_what_it_would_ignore(change: str) -> None:
+    wanted = ["model=ppca", "posterior=exact", "learner=em", "data.flatten=true", "epochs=1"]
+    with pytest.raises(RecipeError, match=f"'em' does not take '{change.split('=')[0]}'"):
+        fit_recipe("digits", [*wanted, change], progress=False)
+    with pytest.raises(RecipeError, match="m_stps"):
+        fit_recipe("digits", [*wanted, "learner.m_stps=3"], progress=False)
 
 
 def test_every_bound_and_gradient_survives_the_round_trip() -> None:
