@@ -75,7 +75,7 @@ class Ladder:
     def lines(self) -> list[tuple[str, ...]]:
         """The header, then a line a rung, as text: nats, seconds a thousand rows, shared parameters, numbers a row."""
         own = ("log p(x)",) if self.own_training else ()
-        out: list[tuple[str, ...]] = [("rung", "bound", *own, "gap", "s / 1,000", "parameters", "a row", "training s")]
+        out: list[tuple[str, ...]] = [("rung", "bound", *own, "gap", "s/1,000", "parameters", "a row", "train s")]
         for rung in self.rungs:
             evidence = (_told(rung.log_px),) if self.own_training else ()
             trained = f"{rung.training:.0f}" if rung.training else "-"
@@ -113,7 +113,7 @@ class Ladder:
             title=self.title, title_justify="left", caption=remarks, caption_justify="left", box=None, pad_edge=False
         )
         for k, name in enumerate(head):
-            table.add_column(name, justify="right" if k else "left", no_wrap=k in (0, 1, 2))
+            table.add_column(name, justify="right" if k else "left", no_wrap=k in (0, 1, 2), min_width=len(name))
         for line in rest:
             table.add_row(*line)
         return table

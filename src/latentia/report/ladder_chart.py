@@ -22,7 +22,7 @@ def ladder_chart(ladder: Ladder) -> Markup:
     own, one = "bound, and log p(x) of the rung's own model", "bound less log p(x)"
     what = f"{own if ladder.own_training else one}, nats a row"
     foot = text((f.x.start + f.x.end) / 2, f.y.start + 40, what, anchor="middle")
-    head = text(WIDTH - 4, TOP - 14, "s / 1,000 rows", anchor="end")
+    head = text(WIDTH - 4, TOP - 14, "s/1,000 rows", anchor="end")
     zero = Markup() if ladder.own_training else _truth(f)
     return svg(f, f"Ways of inferring z, {what}", x_axis(f, 6), zero, *rows, foot, head, grow=1.1)
 
