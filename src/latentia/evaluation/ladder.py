@@ -110,7 +110,13 @@ class Ladder:
         head, *rest = self.lines()
         remarks = "\n".join(self.remarks())
         table = Table(
-            title=self.title, title_justify="left", caption=remarks, caption_justify="left", box=None, pad_edge=False
+            title=self.title,
+            title_justify="left",
+            caption=remarks,
+            caption_justify="left",
+            box=None,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
         )
         for k, name in enumerate(head):
             table.add_column(name, justify="right" if k else "left", no_wrap=k in (0, 1, 2), min_width=len(name))
