@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -196,20 +197,29 @@ def test_a_named_set_is_encoded_as_the_run_read_it(work: Path) -> None:
     assert np.load(work / "dyn.npz")["mean"] == pytest.approx(want.numpy(), abs=1e-6)
 
 
+def heed_ctrl_c() -> None:
+    """Whatever a shell starts in the background ignores Ctrl-C, and so would whatever the tests start there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_after_the_fit_keeps_the_run(work: Path) -> None:
     command = [str(LATENTIA), "fit", "digits", "--set", "epochs=1", "--set", "evaluation_draws=10000000", "--out", "cut"]
-    process = subprocess.Popen(command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("done after"):
-            break
-    for _ in range(600):  # the parts are written before the numbers are begun
-        if (work / "cut" / "model.safetensors").is_file():
-            break
-        time.sleep(0.1)
-    time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=work, preexec_fn=heed_ctrl_c, **pipes) as process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith("done after"):
+                    break
+            for _ in range(600):  # the parts are written before the numbers are begun
+                if (work / "cut" / "model.safetensors").is_file():
+                    break
+                time.sleep(0.1)
+            time.sleep(1.0)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert said == "latentia: interrupted; what was finished before is kept, and what was under way is not\n"
     assert latentia("sample", "cut", "-n", "2", cwd=work).returncode == 0

@@ -205,6 +205,14 @@ def test_what_cannot_flow_is_refused() -> None:
             flow(1)
     with pytest.raises(LatentiaError, match="steps is 0"):
         ContinuousFlow(2, steps=0)
-    with pytest.raises(NotImplementedError, match="rows"):
-        Flow(2).distribution(torch.zeros(4, 2)).expand((3,))
     assert ContinuousFlow(1).distribution(torch.zeros(4, 1)).sample().shape == (1,)
+
+
+@pytest.mark.parametrize("flow", [Flow, InverseAutoregressive, ContinuousFlow])
+def test_a_flow_for_more_rows_is_the_same_flow(flow: type[Family]) -> None:
+    family = flow(3).double()  # pyright: ignore[reportCallIssue]
+    q = family.distribution(raw_for(family, B).detach().double())
+    many = q.expand((3, B))
+    z = many.sample((2,))
+    assert z.shape == (2, 3, B, 3)
+    assert_close(many.log_prob(z.clone()), torch.stack([q.log_prob(part.clone()) for part in z.unbind(1)], 1))
