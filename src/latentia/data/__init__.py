@@ -10,6 +10,7 @@ from latentia.data.digits import DIGITS
 from latentia.data.frey_faces import FREY_FACES
 from latentia.data.mnist import FASHION_MNIST, MNIST
 from latentia.data.named import Named, load_data
+from latentia.data.newsgroups import NEWSGROUPS_W100
 from latentia.data.oil_flow import OIL_FLOW
 from latentia.data.omniglot import OMNIGLOT
 from latentia.data.split import Split
@@ -22,6 +23,7 @@ DATASETS: dict[str, Named] = {
     "omniglot": OMNIGLOT,
     "frey_faces": FREY_FACES,
     "oil_flow": OIL_FLOW,
+    "newsgroups_w100": NEWSGROUPS_W100,
 }
 
 __all__ = [
