@@ -4,9 +4,11 @@ from latentia.distributions.discrete import (
     BetaBinomial,
     DiscretizedLogistic,
     DiscretizedLogisticMixture,
+    MultinomialGivenTotal,
     NegativeBinomial,
     ZeroInflated,
     grid_nats_to_bits,
+    log_orders,
 )
 from latentia.distributions.entry import Entry, How
 from latentia.distributions.kl import closed_kl, describe, has_closed_kl, kl_per_dimension
@@ -69,6 +71,7 @@ __all__ = [
     "Logistic",
     "LogitRelaxedBernoulli",
     "Masked",
+    "MultinomialGivenTotal",
     "NegativeBinomial",
     "NormalMixture",
     "NormalRadius",
@@ -86,6 +89,7 @@ __all__ = [
     "has_closed_kl",
     "has_mean",
     "kl_per_dimension",
+    "log_orders",
     "observed_log_prob",
     "point",
 ]

@@ -10,6 +10,7 @@ from latentia.distributions.discrete.discretized_logistic_mixture import (
     DISCRETIZED_LOGISTIC_MIXTURE,
     DiscretizedLogisticMixture,
 )
+from latentia.distributions.discrete.multinomial import MULTINOMIAL, MultinomialGivenTotal, log_orders
 from latentia.distributions.discrete.negative_binomial import NEGATIVE_BINOMIAL, NegativeBinomial
 from latentia.distributions.discrete.zero_inflated import ZERO_INFLATED, ZeroInflated
 from latentia.distributions.entry import Entry
@@ -20,6 +21,7 @@ DISCRETE: dict[str, Entry] = {
     "beta-binomial": BETA_BINOMIAL,
     "discretized-logistic": DISCRETIZED_LOGISTIC,
     "discretized-logistic-mixture": DISCRETIZED_LOGISTIC_MIXTURE,
+    "multinomial-given-total": MULTINOMIAL,
 }
 
 __all__ = [
@@ -27,7 +29,9 @@ __all__ = [
     "BetaBinomial",
     "DiscretizedLogistic",
     "DiscretizedLogisticMixture",
+    "MultinomialGivenTotal",
     "NegativeBinomial",
     "ZeroInflated",
     "grid_nats_to_bits",
+    "log_orders",
 ]
