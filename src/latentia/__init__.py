@@ -27,10 +27,10 @@ if TYPE_CHECKING:
         NormalMixture,
     )
     from latentia.ladder import climb
-    from latentia.learners import CoordinateAscent, ExpectationMaximization
-    from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LogJoint
+    from latentia.learners import CoordinateAscent, ExpectationMaximization, NaturalGradient
+    from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LatentDirichlet, LogJoint
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
-    from latentia.posteriors import Amortized, Exact, Iterative, MeanField, PerDatum, SemiAmortized
+    from latentia.posteriors import Amortized, Exact, Iterative, MeanField, PerDatum, SemiAmortized, VariationalFactor
     from latentia.priors import Mixture, StandardNormal, VampPrior
     from latentia.runs import Run, fit, fit_recipe, load
     from latentia.training import advi
@@ -45,6 +45,7 @@ _HOMES = {
     ),
     "core": (
         "Batch",
+        "LatentDirichlet",
         "LatentiaError",
     ),
     "data": (
@@ -72,11 +73,13 @@ _HOMES = {
     "learners": (
         "CoordinateAscent",
         "ExpectationMaximization",
+        "NaturalGradient",
     ),
     "models": (
         "BernoulliLogit",
         "Decoded",
         "FactorAnalysis",
+        "LatentDirichlet",
         "LogJoint",
         "PPCA",
     ),
@@ -92,6 +95,7 @@ _HOMES = {
         "MeanField",
         "PerDatum",
         "SemiAmortized",
+        "VariationalFactor",
     ),
     "priors": (
         "Mixture",
@@ -135,11 +139,13 @@ __all__ = [
     "Iterative",
     "Iwae",
     "Laplace",
+    "LatentDirichlet",
     "LatentiaError",
     "LogJoint",
     "LowRankNormal",
     "MeanField",
     "Mixture",
+    "NaturalGradient",
     "Normal",
     "NormalMixture",
     "PerDatum",
@@ -148,6 +154,7 @@ __all__ = [
     "SemiAmortized",
     "StandardNormal",
     "VampPrior",
+    "VariationalFactor",
     "advi",
     "climb",
     "fit",

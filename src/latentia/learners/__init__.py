@@ -1,12 +1,18 @@
 """Learners by name."""
 
 from latentia.learners.base import Learner
-from latentia.learners.coordinate_ascent import Ascent, CoordinateAscent, VariationalFactor
+from latentia.learners.coordinate_ascent import Ascent, CoordinateAscent
 from latentia.learners.em import ExpectationMaximization
 from latentia.learners.joint import Joint
+from latentia.learners.natural_gradient import NaturalGradient
 from latentia.learners.schedules import KLWeight, LearningRate, check_schedules
 
-LEARNERS: dict[str, type[Learner]] = {"joint": Joint, "em": ExpectationMaximization}
+LEARNERS: dict[str, type[Learner]] = {
+    "joint": Joint,
+    "em": ExpectationMaximization,
+    "coordinate-ascent": CoordinateAscent,
+    "natural-gradient": NaturalGradient,
+}
 
 __all__ = [
     "LEARNERS",
@@ -17,6 +23,6 @@ __all__ = [
     "KLWeight",
     "Learner",
     "LearningRate",
-    "VariationalFactor",
+    "NaturalGradient",
     "check_schedules",
 ]

@@ -1,6 +1,13 @@
 """Generative models by name."""
 
-from latentia.models.base import GenerativeModel, HasCoordinateAscent, HasExactPosterior, HasMStep
+from latentia.models.base import (
+    GenerativeModel,
+    HasCoordinateAscent,
+    HasExactPosterior,
+    HasMStep,
+    HasNaturalGradient,
+    HasSearchedPosterior,
+)
 from latentia.models.bayesian_gaussian_mixture import BayesianGaussianMixture
 from latentia.models.bayesian_linear_regression import BayesianLinearRegression
 from latentia.models.bayesian_pca import BayesianPCA
@@ -9,6 +16,7 @@ from latentia.models.bijections import ordered, positive_ordered
 from latentia.models.decoded import Decoded, check_raw
 from latentia.models.factor_analysis import FactorAnalysis
 from latentia.models.gaussian_mixture import GaussianMixture
+from latentia.models.latent_dirichlet import LatentDirichlet
 from latentia.models.log_joint import LogJoint
 from latentia.models.ppca import PPCA
 
@@ -17,6 +25,7 @@ MODELS: dict[str, type[GenerativeModel]] = {
     "ppca": PPCA,
     "factor-analysis": FactorAnalysis,
     "bernoulli-logit": BernoulliLogit,
+    "lda": LatentDirichlet,
 }
 
 __all__ = [
@@ -33,6 +42,9 @@ __all__ = [
     "HasCoordinateAscent",
     "HasExactPosterior",
     "HasMStep",
+    "HasNaturalGradient",
+    "HasSearchedPosterior",
+    "LatentDirichlet",
     "LogJoint",
     "check_raw",
     "ordered",

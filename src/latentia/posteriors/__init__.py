@@ -11,6 +11,7 @@ from latentia.posteriors.row_search import RowOptimum, optimize_rows
 from latentia.posteriors.semi_amortized import SemiAmortized
 from latentia.posteriors.shared import Shared
 from latentia.posteriors.table import Table
+from latentia.posteriors.variational import VariationalFactor
 
 POSTERIORS: dict[str, type[Posterior]] = {
     "exact": Exact,
@@ -19,6 +20,7 @@ POSTERIORS: dict[str, type[Posterior]] = {
     "amortized": Amortized,
     "semi-amortized": SemiAmortized,
     "iterative": Iterative,
+    "variational": VariationalFactor,
 }
 
 __all__ = [
@@ -34,5 +36,6 @@ __all__ = [
     "SemiAmortized",
     "Shared",
     "Table",
+    "VariationalFactor",
     "optimize_rows",
 ]

@@ -22,8 +22,8 @@ MOST_STATES = 100_000
 class MultinomialGivenTotal(Parametric):
     """Counts x of V things, with mass (sum x)! / prod x_v! · prod p_v^x_v.
 
-    Each row is scored given its own total: the masses of all rows of one total sum to 1, whatever the total, so that nothing is
-    said of how large rows are. ``total_count`` is the total of draws, and of the moments.
+    Each row is scored given its own total: the masses of all rows of one total sum to 1, whatever the total, so that nothing
+    is said of how large rows are. ``total_count`` is the total of draws, and of the moments.
 
     Args:
         logits: (*batch, V), unnormalized.
