@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from latentia.bounds import Bound, Elbo
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm
+from latentia.data import Split
 from latentia.distributions import closed_kl
 from latentia.learners.base import Learner
-from latentia.learners.coordinate_ascent import is_finite, log_of, not_taken, own_factor, put_back
+from latentia.learners.coordinate_ascent import held_out_bound, is_finite, log_of, not_taken, own_factor, put_back
 from latentia.models import GenerativeModel, HasNaturalGradient
 from latentia.posteriors import Posterior
 
@@ -75,6 +76,10 @@ class NaturalGradient(Learner):
         if bool(skipped):
             put_back(self.model, before)
         return log_of(bound, kl, skipped)
+
+    def own_look(self, split: Split) -> dict[str, float]:
+        """The bound of ``coordinate_ascent.held_out_bound``."""
+        return held_out_bound(self.model, split)
 
     def check(self, total_steps: int) -> None:
         """Refuses nothing: the schedule never ends."""

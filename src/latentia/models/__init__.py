@@ -6,6 +6,7 @@ from latentia.models.base import (
     HasExactPosterior,
     HasMStep,
     HasNaturalGradient,
+    HasRowBounds,
     HasSearchedPosterior,
 )
 from latentia.models.bayesian_gaussian_mixture import BayesianGaussianMixture
@@ -43,6 +44,7 @@ __all__ = [
     "HasExactPosterior",
     "HasMStep",
     "HasNaturalGradient",
+    "HasRowBounds",
     "HasSearchedPosterior",
     "LatentDirichlet",
     "LogJoint",

@@ -142,6 +142,15 @@ class HasSearchedPosterior(HasCoordinateAscent, Protocol):
 
 
 @runtime_checkable
+class HasRowBounds(HasCoordinateAscent, Protocol):
+    """A model whose ``elbo`` is a sum over rows, less a KL of the other factors; so that it bounds rows held out, too."""
+
+    def row_bounds(self, batch: Batch, q: Distribution) -> Tensor:
+        """Each row's part, E_q[log p(x | z, parameters)] - KL(q(z) || p(z)): (B,) nats in float64."""
+        ...
+
+
+@runtime_checkable
 class HasNaturalGradient(HasCoordinateAscent, Protocol):
     """A model whose factors, beside q(z), are of the exponential family, so that some rows say where all would move them.
 

@@ -10,10 +10,10 @@ from torch.distributions import Dirichlet, Distribution, kl_divergence
 
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm, ShapeError
-from latentia.distributions import MultinomialGivenTotal, log_orders
+from latentia.distributions import MultinomialGivenTotal
 from latentia.models.base import GenerativeModel
 from latentia.models.bayesian_pca import no_such_factor, require_positive
-from latentia.models.topic_search import expected_log, per_weight, shares_of_topics, topic_weights, word_weights
+from latentia.models.topic_search import Words, expected_log, shares_of_topics, topic_weights, word_weights
 from latentia.models.topic_start import tilted_topics
 
 WORDS_IF_UNSEEN = 10
@@ -127,9 +127,11 @@ class LatentDirichlet(GenerativeModel):
         gamma = _gamma(q).double()
         if factor != "topics":
             raise no_such_factor(self, factor)
-        words, shares = word_weights(self._log_words(), torch.float64), topic_weights(gamma)
+        words, shares, entries = word_weights(self._log_words(), torch.float64), topic_weights(gamma), Words.of(batch.x)
+        factor = entries.count.double() / entries.weights(shares, words)
         # Of each word, how often it is expected to come from each topic.
-        counts = (shares.T @ per_weight(batch.x.double(), shares, words)).mul_(words)
+        by_word = torch.zeros_like(words).index_add_(0, entries.word, factor.unsqueeze(-1) * shares[entries.document])
+        counts = (by_word * words).T
         found = self.word_concentration + batch.n_rows / len(batch.x) * counts
         self.concentrations.copy_(self.concentrations.double().lerp_(found, rate))
 
@@ -140,11 +142,13 @@ class LatentDirichlet(GenerativeModel):
         Raises:
             NoClosedForm: q is not a ``Dirichlet``.
         """
-        gamma, x, log_words = _gamma(q).double(), batch.x.double(), self._log_words()
-        weights = (topic_weights(gamma) @ word_weights(log_words, torch.float64)).clamp_min_(torch.finfo(torch.float64).tiny)
-        # What the two weights were scaled by, each at its largest 1.
-        top_share, top_word = expected_log(gamma).amax(-1), log_words.amax(0)
-        fit = torch.xlogy(x, weights).sum(-1) + x.sum(-1) * top_share + x @ top_word + log_orders(x)
+        gamma, log_words, entries = _gamma(q).double(), self._log_words(), Words.of(batch.x)
+        count, total = entries.count.double(), batch.x.sum(-1, dtype=torch.float64)
+        weight = entries.weights(topic_weights(gamma), word_weights(log_words, torch.float64))
+        # Put back what the weights were scaled by: the largest of a document's shares, and of a word's chances.
+        each = count * (weight.log() + log_words.amax(0)[entries.word]) - torch.lgamma(count + 1)
+        fit = torch.lgamma(total + 1) + total * expected_log(gamma).amax(-1)
+        fit = fit.index_add(0, entries.document, each)
         prior = Dirichlet(torch.full_like(gamma, self.concentration), validate_args=False)
         return fit - kl_divergence(Dirichlet(gamma, validate_args=False), prior)
 

@@ -4,12 +4,54 @@ Blei, Ng & Jordan (2003), Latent Dirichlet Allocation, section 5.2. From which t
 best for the shares' factor, it leaves a document's bound as a function of that factor's concentrations alone.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-# The active documents are packed anew once so few of them still move; packing costs about as much as an iteration.
+# The documents that still move are packed anew once they are so few of those at hand; packing costs about an iteration.
 PACK_BELOW = 0.8
 CELLS_AT_ONCE = 4_000_000
+# Iterations between two looks at who still moves; of a small batch, looking takes a third of the time.
+LOOK_EVERY = 4
+
+
+class Words(NamedTuple):
+    """The words that stand in N documents, one entry for each word of each document, document by document.
+
+    Attributes:
+        document: (M,) its document.
+        word: (M,) which word.
+        count: (M,) how often it stands there.
+        first: (N,) the place of each document's first entry.
+    """
+
+    document: Tensor
+    word: Tensor
+    count: Tensor
+    first: Tensor
+
+    @classmethod
+    def of(cls, counts: Tensor) -> "Words":
+        """From a table (N, V)."""
+        document, word = counts.nonzero(as_tuple=True)
+        return cls(document, word, counts[document, word], _firsts(document, len(counts)))
+
+    def of_documents(self, kept: Tensor) -> "Words":
+        """Of the documents where ``kept`` (N,) is True."""
+        entries = kept[self.document]
+        document = (kept.cumsum(0) - 1)[self.document[entries]]
+        return Words(document, self.word[entries], self.count[entries], _firsts(document, int(kept.sum())))
+
+    def weights(self, shares: Tensor, words: Tensor) -> Tensor:
+        """sum_k shares_k words_k of each entry: shares (N, T), words (V, T) -> (M,)."""
+        product = torch.linalg.vecdot(shares.index_select(0, self.document), words.index_select(0, self.word))
+        return product.clamp_min_(smallest(words))
+
+    def a_document(self, factor: Tensor, words: Tensor) -> Tensor:
+        """The sum over a document's entries of a number (M,) times the word's row of (V, T): (N, T)."""
+        return F.embedding_bag(self.word, words, self.first, mode="sum", per_sample_weights=factor)
 
 
 def expected_log(concentrations: Tensor) -> Tensor:
@@ -18,30 +60,8 @@ def expected_log(concentrations: Tensor) -> Tensor:
 
 
 def word_weights(log_words: Tensor, dtype: torch.dtype) -> Tensor:
-    """exp E log of the topics' words (T, V), each word's largest at 1: only their ratios count, and so none underflows."""
-    return (log_words - log_words.amax(0)).exp().to(dtype)
-
-
-def shares_of_topics(
-    counts: Tensor, words: Tensor, concentration: float, tolerance: float, most_steps: int, start: Tensor | None = None
-) -> Tensor:
-    """The concentrations of each document's q(shares), (N, T), each found without a look at the other documents.
-
-    Equal rows are searched for once. A document ends where its concentrations move by less than ``tolerance`` on average.
-
-    Args:
-        counts: (N, V) how often each word is in each document.
-        words: (T, V) from ``word_weights``.
-        concentration: of the prior on shares.
-        tolerance: in words.
-        most_steps: iterations at most.
-        start: (N, T) where to begin; equal shares unless given.
-    """
-    if start is None:
-        rows, place = distinct(counts)
-        gamma = counts.new_ones(len(rows), len(words))
-        return torch.cat([_climb(c, words, concentration, tolerance, most_steps, g) for c, g in _chunks(rows, gamma)])[place]
-    return torch.cat([_climb(c, words, concentration, tolerance, most_steps, g) for c, g in _chunks(counts, start.clone())])
+    """exp E log of the topics' words, (T, V) -> (V, T), each word's largest at 1: only ratios count, so none underflows."""
+    return (log_words - log_words.amax(0)).exp().T.to(dtype).contiguous()
 
 
 def topic_weights(gamma: Tensor) -> Tensor:
@@ -50,44 +70,66 @@ def topic_weights(gamma: Tensor) -> Tensor:
     return (log_shares - log_shares.amax(-1, keepdim=True)).exp_()
 
 
-def per_weight(counts: Tensor, shares: Tensor, words: Tensor) -> Tensor:
-    """Counts over the weight that all topics give the word, (N, V)."""
-    return counts / (shares @ words).clamp_min_(torch.finfo(words.dtype).tiny)
+def shares_of_topics(counts: Tensor, words: Tensor, concentration: float, tolerance: float, most_steps: int) -> Tensor:
+    """The concentrations of each document's q(shares), (N, T), each found from equal shares, without a look at the others.
+
+    Equal rows are searched for once. A document ends where an iteration, of those that are looked at, moves its
+    concentrations by less than ``tolerance`` on average.
+
+    Args:
+        counts: (N, V) how often each word is in each document.
+        words: (V, T) from ``word_weights``.
+        concentration: of the prior on shares.
+        tolerance: in words.
+        most_steps: iterations at most.
+    """
+    rows, place = distinct(counts)
+    parts = rows.split(max(1, CELLS_AT_ONCE // counts.shape[1]))
+    return torch.cat([_climb(part, words, concentration, tolerance, most_steps) for part in parts])[place]
 
 
 def distinct(counts: Tensor) -> tuple[Tensor, Tensor]:
-    """The distinct rows (M, V) and each row's place among them (N,); all of them where a hash of theirs collides."""
+    """The distinct rows (M, V) and each row's place among them (N,); all rows, should two that differ have one hash."""
     n, v = counts.shape
-    generator = torch.Generator(counts.device).manual_seed(0)
-    secret = torch.rand(v, dtype=torch.float64, device=counts.device, generator=generator)
-    hashes, place = torch.unique(counts.double() @ secret, return_inverse=True)
-    first = place.new_full((len(hashes),), n).scatter_reduce_(0, place, torch.arange(n, device=place.device), "amin")
+    secret = torch.rand(v, dtype=torch.float64, generator=torch.Generator().manual_seed(0), device="cpu")
+    hashes, place = torch.unique(counts.double() @ secret.to(counts.device), return_inverse=True)
+    everyone = torch.arange(n, device=counts.device)
+    first = place.new_full((len(hashes),), n).scatter_reduce_(0, place, everyone, "amin")
     rows = counts[first]
-    if len(hashes) < n and bool(torch.equal(rows[place], counts)):
-        return rows, place
-    return counts, torch.arange(n, device=counts.device)
+    return (rows, place) if torch.equal(rows[place], counts) else (counts, everyone)
 
 
-def _chunks(counts: Tensor, gamma: Tensor) -> list[tuple[Tensor, Tensor]]:
-    at_once = max(1, CELLS_AT_ONCE // counts.shape[1])
-    return list(zip(counts.split(at_once), gamma.split(at_once), strict=True))
-
-
-def _climb(counts: Tensor, words: Tensor, concentration: float, tolerance: float, most_steps: int, gamma: Tensor) -> Tensor:
-    """Iterate on the documents that still move; ``gamma`` is written over."""
-    active = torch.arange(len(counts), device=counts.device)
-    now, moves = gamma.clone(), torch.ones(len(counts), dtype=torch.bool, device=counts.device)
-    for _ in range(most_steps):
+def _climb(counts: Tensor, words: Tensor, concentration: float, tolerance: float, most_steps: int) -> Tensor:
+    """(N, V) -> (N, T), iterating on the documents that still move."""
+    gamma = counts.new_ones(len(counts), words.shape[1])
+    at_hand = torch.arange(len(counts), device=counts.device)
+    moves = torch.ones_like(at_hand, dtype=torch.bool)
+    entries, now, left = Words.of(counts), gamma.clone(), len(counts)
+    beside = words.index_select(0, entries.word)
+    for step in range(1, most_steps + 1):
         shares = topic_weights(now)
-        found = (per_weight(counts, shares, words) @ words.T).mul_(shares).add_(concentration)
-        # A document that has ended stays where it is, so that its answer does not hang on who is packed beside it.
-        found = torch.where(moves.unsqueeze(-1), found, now)
+        weights = torch.linalg.vecdot(shares.index_select(0, entries.document), beside).clamp_min_(smallest(words))
+        found = entries.a_document(entries.count / weights, words).mul_(shares).add_(concentration)
+        if step % LOOK_EVERY and step < most_steps:
+            now = found
+            continue
+        # A document that has ended stays where it was, so that its answer does not hang on who is packed beside it.
+        gamma[at_hand] = torch.where(moves.unsqueeze(-1), found, gamma[at_hand])
         moves = moves & ((found - now).abs().mean(-1) >= tolerance)
         now, left = found, int(moves.sum())
-        if left < PACK_BELOW * len(active):
-            gamma[active] = now
-            active, now, counts, moves = active[moves], now[moves], counts[moves], moves[moves]
         if not left:
             break
-    gamma[active] = now
+        if left < PACK_BELOW * len(at_hand):
+            entries, at_hand, now, moves = entries.of_documents(moves), at_hand[moves], now[moves], moves[moves]
+            beside = words.index_select(0, entries.word)
     return gamma
+
+
+def smallest(like: Tensor) -> float:
+    """The smallest number that the precision holds to all its digits; what stands in for a chance of 0."""
+    return torch.finfo(like.dtype).tiny
+
+
+def _firsts(document: Tensor, n: int) -> Tensor:
+    sizes = torch.bincount(document, minlength=n)
+    return sizes.cumsum(0) - sizes
