@@ -27,7 +27,9 @@ def test_scipy_gives_the_same_masses_and_they_sum_to_one_for_every_total(total: 
 def test_rows_of_different_totals_are_each_scored_by_their_own() -> None:
     rows = torch.tensor([[1.0, 0, 2, 0], [0, 0, 0, 0], [5, 4, 3, 2]]).double()
     d = MultinomialGivenTotal(LOGITS, 3)
-    each = [torch.distributions.Multinomial(int(row.sum()), logits=LOGITS, validate_args=False).log_prob(row) for row in rows]
+    each = [
+        torch.distributions.Multinomial(int(row.sum()), logits=LOGITS, validate_args=False).log_prob(row) for row in rows
+    ]
     assert_close(d.log_prob(rows), torch.stack(each))
     assert_close(log_orders(rows), torch.tensor([3.0, 1.0, math.factorial(14) / (120 * 24 * 6 * 2)]).double().log())
 

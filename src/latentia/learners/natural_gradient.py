@@ -21,8 +21,8 @@ from latentia.posteriors import Posterior
 class NaturalGradient(Learner):
     """Each step finds q(z) of a batch, and moves every other factor towards its best were all rows like these.
 
-    Step t, from 0, goes (t + delay)^-forgetting of the way. With all rows and rate 1 it is a sweep of coordinate ascent. The
-    bound of a batch is noisy and need not rise.
+    Step t, from 0, goes (t + delay)^-forgetting of the way; steps that are skipped do not count. With all rows and rate 1 it
+    is a sweep of coordinate ascent. The bound of a batch is noisy and need not rise.
 
     Args:
         model: p and the factors of q, with ``natural_step``.
@@ -48,6 +48,7 @@ class NaturalGradient(Learner):
         self.delay, self.forgetting = delay, forgetting
         self.bound: Bound = Elbo()
         self.draws, self.steps = 1, 0
+        self._taken = 0
         self._closed: HasNaturalGradient = model
         self._modules = nn.ModuleDict({"model": model, "posterior": self.posterior})
 
@@ -75,6 +76,8 @@ class NaturalGradient(Learner):
         skipped = ~(torch.isfinite(bound) & torch.isfinite(kl))
         if bool(skipped):
             put_back(self.model, before)
+        else:
+            self._taken += 1
         return log_of(bound, kl, skipped)
 
     def own_look(self, split: Split) -> dict[str, float]:
@@ -91,7 +94,7 @@ class NaturalGradient(Learner):
     @property
     def lr(self) -> float:
         """Of the next step: the share of the way to the batch's best."""
-        return (self.steps + self.delay) ** -self.forgetting
+        return (self._taken + self.delay) ** -self.forgetting
 
     @property
     def effective_beta(self) -> float:

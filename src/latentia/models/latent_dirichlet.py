@@ -128,9 +128,9 @@ class LatentDirichlet(GenerativeModel):
         if factor != "topics":
             raise no_such_factor(self, factor)
         words, shares, entries = word_weights(self._log_words(), torch.float64), topic_weights(gamma), Words.of(batch.x)
-        factor = entries.count.double() / entries.weights(shares, words)
+        per_weight = entries.times.double() / entries.weights(shares, words)
         # Of each word, how often it is expected to come from each topic.
-        by_word = torch.zeros_like(words).index_add_(0, entries.word, factor.unsqueeze(-1) * shares[entries.document])
+        by_word = torch.zeros_like(words).index_add_(0, entries.word, per_weight.unsqueeze(-1) * shares[entries.document])
         counts = (by_word * words).T
         found = self.word_concentration + batch.n_rows / len(batch.x) * counts
         self.concentrations.copy_(self.concentrations.double().lerp_(found, rate))
@@ -143,10 +143,10 @@ class LatentDirichlet(GenerativeModel):
             NoClosedForm: q is not a ``Dirichlet``.
         """
         gamma, log_words, entries = _gamma(q).double(), self._log_words(), Words.of(batch.x)
-        count, total = entries.count.double(), batch.x.sum(-1, dtype=torch.float64)
+        times, total = entries.times.double(), batch.x.sum(-1, dtype=torch.float64)
         weight = entries.weights(topic_weights(gamma), word_weights(log_words, torch.float64))
         # Put back what the weights were scaled by: the largest of a document's shares, and of a word's chances.
-        each = count * (weight.log() + log_words.amax(0)[entries.word]) - torch.lgamma(count + 1)
+        each = times * (weight.log() + log_words.amax(0)[entries.word]) - torch.lgamma(times + 1)
         fit = torch.lgamma(total + 1) + total * expected_log(gamma).amax(-1)
         fit = fit.index_add(0, entries.document, each)
         prior = Dirichlet(torch.full_like(gamma, self.concentration), validate_args=False)

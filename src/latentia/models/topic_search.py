@@ -23,13 +23,13 @@ class Words(NamedTuple):
     Attributes:
         document: (M,) its document.
         word: (M,) which word.
-        count: (M,) how often it stands there.
+        times: (M,) how often it stands there.
         first: (N,) the place of each document's first entry.
     """
 
     document: Tensor
     word: Tensor
-    count: Tensor
+    times: Tensor
     first: Tensor
 
     @classmethod
@@ -42,7 +42,7 @@ class Words(NamedTuple):
         """Of the documents where ``kept`` (N,) is True."""
         entries = kept[self.document]
         document = (kept.cumsum(0) - 1)[self.document[entries]]
-        return Words(document, self.word[entries], self.count[entries], _firsts(document, int(kept.sum())))
+        return Words(document, self.word[entries], self.times[entries], _firsts(document, int(kept.sum())))
 
     def weights(self, shares: Tensor, words: Tensor) -> Tensor:
         """sum_k shares_k words_k of each entry: shares (N, T), words (V, T) -> (M,)."""
@@ -109,7 +109,7 @@ def _climb(counts: Tensor, words: Tensor, concentration: float, tolerance: float
     for step in range(1, most_steps + 1):
         shares = topic_weights(now)
         weights = torch.linalg.vecdot(shares.index_select(0, entries.document), beside).clamp_min_(smallest(words))
-        found = entries.a_document(entries.count / weights, words).mul_(shares).add_(concentration)
+        found = entries.a_document(entries.times / weights, words).mul_(shares).add_(concentration)
         if step % LOOK_EVERY and step < most_steps:
             now = found
             continue
