@@ -38,10 +38,8 @@ def counts(n: int = N, v: int = V, seed: int = 0) -> Tensor:
 
 
 def model(t: int = T, v: int = V, **options: Any) -> LatentDirichlet:
-    made = (
-        LatentDirichlet(t, v, tolerance=1e-9, most_steps=5_000).double() if not options else LatentDirichlet(t, v, **options)
-    )  # pyright: ignore[reportArgumentType]
-    return made.double()
+    options = options or {"tolerance": 1e-9, "most_steps": 5_000}
+    return LatentDirichlet(t, v, **options).double()
 
 
 def log_polya(tally: Tensor, concentration: float) -> Tensor:
