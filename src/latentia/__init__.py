@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         InverseAutoregressive,
         Laplace,
         LowRankNormal,
+        Multinomial,
         Normal,
         NormalMixture,
     )
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LatentDirichlet, LogJoint
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
     from latentia.posteriors import Amortized, Exact, Iterative, MeanField, PerDatum, SemiAmortized, VariationalFactor
-    from latentia.priors import Mixture, StandardNormal, VampPrior
+    from latentia.priors import LaplaceDirichlet, Mixture, StandardNormal, VampPrior
     from latentia.runs import Run, fit, fit_recipe, load
     from latentia.training import advi
 
@@ -66,6 +67,7 @@ _HOMES = {
         "InverseAutoregressive",
         "Laplace",
         "LowRankNormal",
+        "Multinomial",
         "Normal",
         "NormalMixture",
     ),
@@ -98,6 +100,7 @@ _HOMES = {
         "VariationalFactor",
     ),
     "priors": (
+        "LaplaceDirichlet",
         "Mixture",
         "StandardNormal",
         "VampPrior",
@@ -139,12 +142,14 @@ __all__ = [
     "Iterative",
     "Iwae",
     "Laplace",
+    "LaplaceDirichlet",
     "LatentDirichlet",
     "LatentiaError",
     "LogJoint",
     "LowRankNormal",
     "MeanField",
     "Mixture",
+    "Multinomial",
     "NaturalGradient",
     "Normal",
     "NormalMixture",

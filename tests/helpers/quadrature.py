@@ -92,6 +92,9 @@ def _enumerated(distribution: Distribution) -> Tensor:
 def masses_2d(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """A distribution over the plane, one row (batch ()), as points (n, 2) and their masses (n,)."""
     with torch.no_grad():
+        if support_of(distribution).is_discrete:
+            points = distribution.enumerate_support()
+            return points, distribution.log_prob(points).exp()
         points, weights = nodes(distribution, NODES_2D, reach=9.0)
         pairs = torch.cartesian_prod(points[:, 0], points[:, 1])
         areas = torch.cartesian_prod(weights[:, 0], weights[:, 1]).prod(-1)

@@ -216,6 +216,7 @@ def nothing_to_learn() -> Joint:
         (lambda: Joint(*parts(), draws=0), "draws"),
         (lambda: Joint(*parts(), clip=0.0), "clip"),
         (nothing_to_learn, "nothing would move"),
+        (lambda: Joint(LatentDirichlet(D, V), parts()[1]), "'coordinate-ascent' or 'natural-gradient'"),
         (lambda: check_schedules(LearningRate(0.0), KLWeight(), 10), "learning rate"),
         (lambda: check_schedules(LearningRate(0.1), KLWeight(-1.0), 10), "beta"),
         (lambda: check_schedules(LearningRate(0.1), KLWeight(1.0, warm_up=10), 10), "KL warm-up"),

@@ -1,6 +1,7 @@
 """Priors by name."""
 
 from latentia.priors.base import Prior
+from latentia.priors.laplace_dirichlet import LaplaceDirichlet
 from latentia.priors.mixture import Mixture
 from latentia.priors.standard_normal import StandardNormal
 from latentia.priors.vamp import VampPrior
@@ -9,6 +10,7 @@ PRIORS: dict[str, type[Prior]] = {
     "standard-normal": StandardNormal,
     "mixture": Mixture,
     "vamp": VampPrior,
+    "laplace-dirichlet": LaplaceDirichlet,
 }
 
-__all__ = ["PRIORS", "Mixture", "Prior", "StandardNormal", "VampPrior"]
+__all__ = ["PRIORS", "LaplaceDirichlet", "Mixture", "Prior", "StandardNormal", "VampPrior"]
