@@ -27,10 +27,12 @@ from latentia.distributions.structured import (
     Autoregressive,
     Chain,
     Hierarchy,
+    LayeredBits,
     LinearEmission,
     LinearGaussianChain,
     LinearGaussianObservations,
     Masked,
+    layers_of_bits,
 )
 from latentia.distributions.univariate import (
     ContinuousBernoulli,
@@ -63,6 +65,7 @@ __all__ = [
     "How",
     "HypersphericalUniform",
     "LaplaceRadius",
+    "LayeredBits",
     "LinearEmission",
     "LinearGaussianChain",
     "LinearGaussianObservations",
@@ -86,6 +89,7 @@ __all__ = [
     "has_closed_kl",
     "has_mean",
     "kl_per_dimension",
+    "layers_of_bits",
     "observed_log_prob",
     "point",
 ]
