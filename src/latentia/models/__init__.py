@@ -11,12 +11,14 @@ from latentia.models.factor_analysis import FactorAnalysis
 from latentia.models.gaussian_mixture import GaussianMixture
 from latentia.models.log_joint import LogJoint
 from latentia.models.ppca import PPCA
+from latentia.models.sigmoid_belief import SigmoidBeliefNetwork, as_conditionals, check_layers
 
 MODELS: dict[str, type[GenerativeModel]] = {
     "decoded": Decoded,
     "ppca": PPCA,
     "factor-analysis": FactorAnalysis,
     "bernoulli-logit": BernoulliLogit,
+    "sigmoid-belief": SigmoidBeliefNetwork,
 }
 
 __all__ = [
@@ -34,6 +36,9 @@ __all__ = [
     "HasExactPosterior",
     "HasMStep",
     "LogJoint",
+    "SigmoidBeliefNetwork",
+    "as_conditionals",
+    "check_layers",
     "check_raw",
     "ordered",
     "positive_ordered",

@@ -4,6 +4,7 @@ from latentia.posteriors.amortized import Amortized
 from latentia.posteriors.base import Posterior
 from latentia.posteriors.exact import Exact
 from latentia.posteriors.iterative import Iterative
+from latentia.posteriors.layered import Layered
 from latentia.posteriors.mean_field import MeanField
 from latentia.posteriors.per_datum import PerDatum
 from latentia.posteriors.refined import Refined
@@ -19,6 +20,7 @@ POSTERIORS: dict[str, type[Posterior]] = {
     "amortized": Amortized,
     "semi-amortized": SemiAmortized,
     "iterative": Iterative,
+    "layered": Layered,
 }
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Amortized",
     "Exact",
     "Iterative",
+    "Layered",
     "MeanField",
     "PerDatum",
     "Posterior",
