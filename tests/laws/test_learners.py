@@ -116,7 +116,7 @@ def test_what_it_logs_are_scalars_that_hold_no_graph(name: str, options: dict[st
 @pytest.mark.parametrize("poison", [torch.nan, torch.inf])
 def test_a_step_on_a_bad_row_is_skipped_without_a_trace(name: str, options: dict[str, Any], poison: float) -> None:
     if name == "sleep":
-        pytest.skip("looks at no row; its bad dreams are in tests/learners/test_wake_sleep.py")
+        pytest.skip("looks at no row; its bad dreams are in tests/closed_forms/test_wake_sleep.py")
     ends = []
     for spoilt in (False, True):
         torch.manual_seed(5)
