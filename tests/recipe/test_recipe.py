@@ -101,8 +101,9 @@ def test_every_bound_and_gradient_survives_the_round_trip() -> None:
         bound = build_bound(Recipe(bound={"name": name}))
         assert describe_bound(build_bound(Recipe(bound=describe_bound(bound)))) == describe_bound(bound)
     for name in GRADIENTS:
-        gradient = build_gradient(Recipe(gradient={"name": name}))
-        assert describe_gradient(build_gradient(Recipe(gradient=describe_gradient(gradient)))) == describe_gradient(gradient)
+        gradient = build_gradient(Recipe(gradient={"name": name}), IMAGE)
+        again = build_gradient(Recipe(gradient=describe_gradient(gradient)), IMAGE)
+        assert describe_gradient(again) == describe_gradient(gradient)
 
 
 @pytest.mark.parametrize("name", named_recipes())

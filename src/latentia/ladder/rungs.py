@@ -44,7 +44,7 @@ class Scene:
             return self.own
         if isinstance(self.own, SemiAmortized):
             return self.own.encoder
-        found = build_posterior({"name": "amortized"}, tuple(self.model.x_shape), self.model.z_shape.numel())
+        found = build_posterior({"name": "amortized"}, self.model)
         assert isinstance(found, Amortized)
         self.encoder_seconds = self.train(found)
         return found
@@ -91,7 +91,7 @@ def _like(scene: Scene, changes: Component) -> Posterior:
         component = describe_posterior(scene.encoder)
     except RecipeError:
         component = {"name": "amortized"}
-    return build_posterior({**component, **changes}, tuple(scene.model.x_shape), _n_latents(scene))
+    return build_posterior({**component, **changes}, scene.model)
 
 
 def _semi_amortized(scene: Scene) -> Posterior:

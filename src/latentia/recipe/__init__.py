@@ -6,8 +6,10 @@ from latentia.recipe.build import (
     build_bound,
     build_gradient,
     build_learner,
+    build_model,
     build_posterior,
     constructor_parameters,
+    default_posterior_family,
 )
 from latentia.recipe.describe import describe_bound, describe_gradient, describe_model, describe_posterior
 from latentia.recipe.named import named_recipes, recipe_values
@@ -34,8 +36,10 @@ __all__ = [
     "build_bound",
     "build_gradient",
     "build_learner",
+    "build_model",
     "build_posterior",
     "constructor_parameters",
+    "default_posterior_family",
     "describe_bound",
     "describe_gradient",
     "describe_model",
