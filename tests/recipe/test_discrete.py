@@ -1,13 +1,16 @@
 """A posterior follows its model: the shape of z, the family that holds its values, and what the model knows of itself."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Size, Tensor
 from torch.distributions import Bernoulli, Distribution, Independent, Normal, OneHotCategorical
 
+from latentia.core.errors import RecipeError
 from latentia.models import GenerativeModel
 from latentia.posteriors import Amortized
-from latentia.recipe import build_posterior, default_posterior_family
+from latentia.recipe import build_posterior, default_posterior_family, describe_posterior
 
 
 class Stub(GenerativeModel):
@@ -50,3 +53,17 @@ def test_an_encoder_answers_in_the_shape_of_the_models_z() -> None:
     q = posterior.encode(torch.zeros(2, 1, 4, 4))
     assert (q.batch_shape, q.event_shape) == ((2,), (7,))
     assert set(q.sample((50,)).unique().tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("x_shape", [(5,), (1, 8, 8)], ids=["vectors", "images"])
+@pytest.mark.parametrize("name", ["amortized", "semi-amortized"])
+def test_an_encoder_that_sees_the_mask_is_given_room_for_it(name: str, x_shape: tuple[int, ...]) -> None:
+    model = Stub(Independent(Normal(torch.zeros(3), 1.0), 1), x_shape)
+    network = {"name": "conv" if len(x_shape) == 3 else "mlp"}
+    posterior: Any = build_posterior({"name": name, "network": network, "see_mask": True}, model)
+    assert posterior.network.in_shape == (2 * x_shape[0], *x_shape[1:])
+    assert describe_posterior(posterior)["see_mask"] is True
+    plain: Any = build_posterior({"name": name, "network": network}, model)
+    assert (plain.network.in_shape, plain.see_mask) == (x_shape, False)
+    with pytest.raises(RecipeError, match=r"posterior.see_mask is 'maybe'"):
+        build_posterior({"name": name, "see_mask": "maybe"}, model)

@@ -106,6 +106,9 @@ def build_posterior(component: Component, model: GenerativeModel) -> Posterior:
     if wanted.get("network") is Network:
         family = cast("Family", parts["family"])
         in_shape, per_value = x_shape, family.raw_per_value
+        if "see_mask" in wanted:
+            see_mask = _checked("posterior.see_mask", options.get("see_mask", False), bool)
+            in_shape = Amortized.input_shape(x_shape, bool(see_mask))
         if issubclass(cast("type", kind), Iterative):
             in_shape, per_value = Iterative.network_shapes(family, z_shape)
         shapes = context.with_fixed(in_shape=in_shape, out_shape=z_shape, per_value=per_value)
