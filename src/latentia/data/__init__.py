@@ -8,6 +8,7 @@ from latentia.data.binarized_mnist import BINARIZED_MNIST
 from latentia.data.dataset import SPLIT_NAMES, Binarize, Dataset, as_dataset, from_arrays, from_splits
 from latentia.data.digits import DIGITS
 from latentia.data.frey_faces import FREY_FACES
+from latentia.data.known_models import KNOWN_MODELS, known_model
 from latentia.data.mnist import FASHION_MNIST, MNIST
 from latentia.data.named import Named, load_data
 from latentia.data.oil_flow import OIL_FLOW
@@ -26,6 +27,7 @@ DATASETS: dict[str, Named] = {
 
 __all__ = [
     "DATASETS",
+    "KNOWN_MODELS",
     "SPLIT_NAMES",
     "Binarize",
     "Dataset",
@@ -35,5 +37,6 @@ __all__ = [
     "checked_split",
     "from_arrays",
     "from_splits",
+    "known_model",
     "load_data",
 ]
