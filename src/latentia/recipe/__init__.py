@@ -10,6 +10,7 @@ from latentia.recipe.build import (
     build_posterior,
     constructor_parameters,
     default_posterior_family,
+    learner_parameters,
 )
 from latentia.recipe.describe import describe_bound, describe_gradient, describe_model, describe_posterior
 from latentia.recipe.named import named_recipes, recipe_values
@@ -44,6 +45,7 @@ __all__ = [
     "describe_gradient",
     "describe_model",
     "describe_posterior",
+    "learner_parameters",
     "named_recipes",
     "parse_recipe",
     "read_json_object",

@@ -134,10 +134,15 @@ def build_learner(component: Component, offered: Mapping[str, object]) -> Learne
         RecipeError: an unknown name or option.
         LatentiaError: parts that the learner refuses.
     """
-    name, _ = split_component("learner", component)
-    wanted = constructor_parameters(lookup("learner", name, LEARNERS))
+    wanted = learner_parameters(component)
     parts = {key: value for key, value in offered.items() if key in wanted}
     return cast("Learner", make("learner", component, LEARNERS, Context({}), parts))
+
+
+def learner_parameters(component: Component) -> dict[str, Any]:
+    """What a learner's constructor takes, by name; raises as ``build_learner``."""
+    name, _ = split_component("learner", component)
+    return constructor_parameters(lookup("learner", name, LEARNERS))
 
 
 def attach(model: GenerativeModel, posterior: Posterior) -> None:

@@ -1,7 +1,8 @@
 """Runs: fitted models with what made them, in memory and as folders."""
 
-from latentia.runs.fitting import StoppedRun, fit, fit_recipe, read, without_joint
+from latentia.runs.fitting import StoppedRun, fit, fit_recipe, read
 from latentia.runs.folder import EVALUATION, METRICS, RECIPE, REPORT, WEIGHTS, check_free, free_folder, write_evaluation
+from latentia.runs.method import for_learner
 from latentia.runs.run import Run, load
 
 __all__ = [
@@ -15,9 +16,9 @@ __all__ = [
     "check_free",
     "fit",
     "fit_recipe",
+    "for_learner",
     "free_folder",
     "load",
     "read",
-    "without_joint",
     "write_evaluation",
 ]
