@@ -17,6 +17,7 @@ from latentia.recipe.named import named_recipes, recipe_values
 from latentia.recipe.overrides import with_overrides
 from latentia.recipe.schema import (
     FORMAT,
+    SIMULATED,
     Component,
     DataSection,
     FitSection,
@@ -28,6 +29,7 @@ from latentia.recipe.schema import (
 
 __all__ = [
     "FORMAT",
+    "SIMULATED",
     "Component",
     "DataSection",
     "FitSection",

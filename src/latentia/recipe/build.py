@@ -19,6 +19,7 @@ from latentia.networks import NETWORKS, Network
 from latentia.posteriors import POSTERIORS, Amortized, Iterative, Posterior
 from latentia.priors import PRIORS, Prior, VampPrior
 from latentia.recipe.schema import Component, Recipe
+from latentia.recipe.source import with_source
 
 # Constructor arguments that follow from the data and the latents; a recipe neither needs nor may set them.
 FROM_CONTEXT = ("n_latents", "n_values", "x_shape", "in_shape", "out_shape", "per_value", "encode")
@@ -26,6 +27,8 @@ FROM_CONTEXT = ("n_latents", "n_values", "x_shape", "in_shape", "out_shape", "pe
 FROM_MODEL = ("layers", "sizes")
 # What a required option is where a recipe does not say.
 IF_MISSING = {"hidden": [256, 256]}
+# More characters of a value than this are left out of a message.
+LONG = 80
 
 
 @dataclass(frozen=True)
@@ -63,19 +66,28 @@ def build(recipe: Recipe, x_shape: tuple[int, ...], levels: int | None = None) -
 
 
 def build_model(
-    component: Component, x_shape: tuple[int, ...], n_latents: int, levels: int | None = None
+    component: Component, x_shape: tuple[int, ...] | None, n_latents: int, levels: int | None = None
 ) -> GenerativeModel:
     """A model by itself, for rows of ``x_shape``; raises as ``build``.
 
     Args:
-        component: its name and options.
-        x_shape: shape of one row.
+        component: its name and options, or its source.
+        x_shape: shape of one row; None where the model alone knows it.
         n_latents: length of z, for priors that ask.
         levels: grey levels of the data, for families that ask.
+
+    Raises:
+        RecipeError: also where a model has to be told ``x_shape`` and is not.
+        DataError: a source that is not to be had.
     """
-    context = _context(x_shape, n_latents, {"levels": levels} if levels else {})
-    name, options = split_component("model", component)
+    name, options = split_component("model", with_source(component))
     wanted = constructor_parameters(lookup("model", name, MODELS))
+    if x_shape is None and ("network" in wanted or {"x_shape", "n_values"} & wanted.keys()):
+        raise RecipeError(
+            f"model {name!r} has to be learned from rows before it can draw any; give it data, or draw from a known model, "
+            "such as model.source=asia."
+        )
+    context = _context(x_shape or (), n_latents, {"levels": levels} if levels else {})
     parts: dict[str, object] = {}
     if wanted.get("prior") is Prior:
         parts["prior"] = make("model.prior", options.pop("prior", {}), PRIORS, context, default="standard-normal")
@@ -262,4 +274,7 @@ def _checked(path: str, value: object, annotation: Any) -> object:
         return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
-        raise RecipeError(f"{path} is {value!r}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+        place = "".join(f"[{at}]" for at in first["loc"] if isinstance(at, int))
+        shown = repr(first["input"])
+        shown = shown if len(shown) <= LONG else f"{shown[:LONG]}..."
+        raise RecipeError(f"{path}{place} is {shown}: {first['msg'][0].lower()}{first['msg'][1:]}") from None

@@ -4,6 +4,7 @@ from latentia.runs.fitting import StoppedRun, fit, fit_recipe, read
 from latentia.runs.folder import EVALUATION, METRICS, RECIPE, REPORT, WEIGHTS, check_free, free_folder, write_evaluation
 from latentia.runs.method import for_learner
 from latentia.runs.run import Run, load
+from latentia.runs.simulated import simulated
 
 __all__ = [
     "EVALUATION",
@@ -20,5 +21,6 @@ __all__ = [
     "free_folder",
     "load",
     "read",
+    "simulated",
     "write_evaluation",
 ]

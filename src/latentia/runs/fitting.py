@@ -16,12 +16,15 @@ from latentia.learners import Joint
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.recipe import (
+    SIMULATED,
     DataSection,
     FitSection,
     Recipe,
-    build,
+    attach,
     build_bound,
     build_gradient,
+    build_model,
+    build_posterior,
     describe_bound,
     describe_gradient,
     describe_model,
@@ -33,6 +36,7 @@ from latentia.recipe import (
 from latentia.runs.environment import environment
 from latentia.runs.method import Method, learner_for
 from latentia.runs.run import Run
+from latentia.runs.simulated import simulated
 from latentia.training import History, Progress, Silent, Stopped, progress_for, train
 
 
@@ -110,17 +114,25 @@ def fit_recipe(
         LatentiaError: whatever ``fit`` refuses.
     """
     wanted = read(recipe, overrides)
-    rows = as_dataset(data) if data is not None else load_data(wanted.data.name, wanted.data.binarize)
-    rows = rows.flattened() if wanted.data.flatten else rows
+    drawn = data is None and wanted.data.name == SIMULATED
+    rows = None if drawn else as_dataset(data) if data is not None else load_data(wanted.data.name, wanted.data.binarize)
+    with seeded(wanted.fit.seed):
+        if rows is None:
+            model = build_model(wanted.model, None, wanted.latents)
+            rows = simulated(model, wanted.data.rows, wanted.data.observed)
+        else:
+            rows = rows.flattened() if wanted.data.flatten else rows
+            model = build_model(wanted.model, tuple(rows.x_shape), wanted.latents, rows.levels)
+        posterior = build_posterior(wanted.posterior, model)
+        attach(model, posterior)
     if wanted.x_shape is not None and wanted.x_shape != tuple(rows.x_shape):
         raise RecipeError(f"the recipe says x_shape {wanted.x_shape}, the data's is {tuple(rows.x_shape)}; leave it out.")
-    with seeded(wanted.fit.seed):
-        model, posterior = build(wanted, tuple(rows.x_shape), rows.levels)
     gradient = build_gradient(wanted, tuple(rows.x_shape))
     method = Method(model, posterior, build_bound(wanted), gradient, wanted.draws, wanted.learner)
     full = _recipe_of(wanted.name, method, rows, wanted.fit)
     if isinstance(full, Recipe):
-        full = full.model_copy(update={"about": wanted.about, "evaluation_draws": wanted.evaluation_draws})
+        kept = {"about": wanted.about, "evaluation_draws": wanted.evaluation_draws}
+        full = full.model_copy(update=kept | ({"data": wanted.data} if drawn else {}))
     return _fit(method, rows, wanted.fit, full, progress)
 
 

@@ -15,9 +15,10 @@ from latentia.distributions import DRAWS_FOR_A_MEAN, point
 from latentia.evaluation import DEFAULT_MEMORY, Evaluation, Ladder, evaluate_split, mean_and_error, quiet
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
-from latentia.recipe import Recipe
+from latentia.recipe import SIMULATED, Recipe
 from latentia.report import ReportContent, save_pictures, write_report
 from latentia.runs.folder import REPORT, Parts, read_folder, write_evaluation, write_folder, write_ladder
+from latentia.runs.simulated import simulated
 from latentia.training import History
 
 ROWS_AT_ONCE = 1000
@@ -55,7 +56,7 @@ class Run:
         return next((p.device for p in (*self.model.parameters(), *self.model.buffers())), torch.device("cpu"))
 
     def dataset(self, data: Any = None) -> Dataset:
-        """The given rows, else those it was fitted on, loaded again by name where needed.
+        """The given rows, else those it was fitted on, loaded again by name or drawn again where needed.
 
         Raises:
             DataError: it was fitted on an array, which a run does not hold.
@@ -64,6 +65,9 @@ class Run:
             return as_dataset(data)
         if self.data is None:
             section = self.known_recipe().data
+            if section.name == SIMULATED:
+                self.data = simulated(self.model, section.rows, section.observed)
+                return self.data
             if section.name not in DATASETS:
                 raise DataError(
                     f"this run was fitted on {section.name!r}, which is no named data set; pass the rows as data."
