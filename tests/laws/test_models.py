@@ -8,6 +8,7 @@ from torch import nn
 from torch.distributions import Distribution, Independent
 from torch.testing import assert_close
 
+from helpers.chance import assert_mean_is
 from helpers.construct import build, cases
 from latentia.core import Batch
 from latentia.core.errors import ShapeError
@@ -55,6 +56,34 @@ def test_what_it_samples_it_finds_possible(name: str, options: dict[str, Any]) -
     log_joint = model.log_joint(model.sample_prior(K * B).reshape(K, B, *model.z_shape), batch_of(x))
     assert log_joint.shape == (K, B)
     assert bool(torch.isfinite(log_joint).all())
+
+
+@every_model
+def test_a_joint_draw_is_the_sample_with_its_z(name: str, options: dict[str, Any]) -> None:
+    model = make(name, options)
+    torch.manual_seed(3)
+    z, x = model.sample_joint(B)
+    torch.manual_seed(3)
+    assert_close(x, model.sample(B), rtol=0, atol=0)
+    torch.manual_seed(3)
+    assert_close(z, model.sample_prior(B), rtol=0, atol=0)
+    assert not z.requires_grad
+    assert not x.requires_grad
+
+
+@every_model
+def test_a_mask_shows_each_value_of_a_row_as_often_as_asked(name: str, options: dict[str, Any]) -> None:
+    """At most a share of 1e-6 of all seeds fails."""
+    model, n = make(name, options), 4000
+    shares = torch.tensor([0.0, 0.3, 0.8, 1.0]).repeat_interleave(n)
+    seen = model.draw_mask(shares)
+    assert seen.dtype == torch.bool
+    assert seen.shape == (4 * n, *model.x_shape)
+    none, some, most, all_of_it = seen.split(n)
+    assert not bool(none.any())
+    assert bool(all_of_it.all())
+    for part, share in ((some, 0.3), (most, 0.8)):
+        assert_mean_is(part.double(), torch.full(model.x_shape, share).double(), "a value is seen")
 
 
 @every_model
@@ -199,5 +228,6 @@ class Conditioned(GenerativeModel):
 def test_a_conditioned_model_draws_a_row_for_each_row_it_is_given() -> None:
     model, given = Conditioned(), torch.arange(6.0).unsqueeze(-1)
     assert_close(model.sample(6, given), 11 * given, rtol=0, atol=1e-3)
+    assert_close(model.sample_joint(6, given)[0], given, rtol=0, atol=1e-3)
     batch = batch_of(11 * given)._replace(given=given)
     assert model.log_joint(given.expand(K, 6, 1), batch).shape == (K, 6)

@@ -85,6 +85,7 @@ def quick_look(
     """Bound, rate, reconstruction (nats a row) and active units from a few draws a row; the same noise at every call.
 
     The bound is the one that training raises, with as many draws; the ELBO takes its KL in closed form where there is one.
+    It is -inf where a draw of q is impossible under the model, which is an answer and no error.
     """
     totals: list[Tensor] = []
     means, noise = [], []

@@ -202,11 +202,15 @@ class _Training:
         pending.clear()
 
     def look_at_validation(self) -> dict[str, float]:
-        """Bound, rate, reconstruction and active units on validation rows; training rows' active units without any."""
+        """Bound, rate, reconstruction and active units on validation rows; training rows' active units without any.
+
+        What the learner says of these rows itself goes first.
+        """
         if len(self.data.valid):
-            return quick_look(
+            look = quick_look(
                 self.learner.model, self.learner.posterior, self.data.valid, self.learner.bound, self.learner.draws
             )
+            return look | self.learner.own_look(self.data.valid)
         look = quick_look(self.learner.model, self.learner.posterior, self.data.train.head(1000))
         return {"active_units": look["active_units"]}
 
