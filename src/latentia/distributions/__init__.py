@@ -31,10 +31,12 @@ from latentia.distributions.structured import (
     Autoregressive,
     Chain,
     Hierarchy,
+    LayeredBits,
     LinearEmission,
     LinearGaussianChain,
     LinearGaussianObservations,
     Masked,
+    layers_of_bits,
 )
 from latentia.distributions.univariate import (
     ContinuousBernoulli,
@@ -67,6 +69,7 @@ __all__ = [
     "How",
     "HypersphericalUniform",
     "LaplaceRadius",
+    "LayeredBits",
     "LinearEmission",
     "LinearGaussianChain",
     "LinearGaussianObservations",
@@ -93,6 +96,7 @@ __all__ = [
     "has_closed_kl",
     "has_mean",
     "kl_per_dimension",
+    "layers_of_bits",
     "log_one_minus_exp",
     "observed_log_prob",
     "point",

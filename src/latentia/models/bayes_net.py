@@ -4,6 +4,7 @@ Pearl (1988), Probabilistic Reasoning in Intelligent Systems.
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,11 +12,13 @@ from torch import Size, Tensor
 from torch.distributions import Distribution, Independent
 
 from latentia.core import Batch
+from latentia.core.checks import check_shape, expand_mask, first_place
 from latentia.core.errors import LatentiaError
 from latentia.distributions import Delta
 from latentia.models.assignments import Assignments, AssignmentTables
 from latentia.models.base import GenerativeModel
 from latentia.models.bayes_tables import checked_variables
+from latentia.models.elimination import Plan, marginals, plan
 from latentia.models.evidence import named_place, named_state
 
 
@@ -79,5 +82,49 @@ class BayesNet(GenerativeModel):
         return [(*name, float(p)) for name, p in zip(names, mean.tolist(), strict=True)]
 
     def exact_marginals(self, batch: Batch) -> Tensor:
-        """p(each state | what was seen): (B, S), float64."""
-        raise NotImplementedError
+        """p(each state | what was seen) of every variable, seen ones too: (B, S), float64.
+
+        Raises:
+            LatentiaError: evidence that cannot be, or a network that hangs together too closely.
+        """
+        log_evidence, found = marginals(self.network, self.plan, self._indicators(batch))
+        impossible = log_evidence == -torch.inf
+        if bool(impossible.any()):
+            raise LatentiaError(
+                f"the evidence of {int(impossible.sum())} of {len(impossible)} rows cannot be under this network, the first "
+                f"in row {first_place(impossible)}; two findings contradict each other, or one has no chance at all."
+            )
+        return found
+
+    def log_evidence(self, batch: Batch) -> Tensor:
+        """log p(what was seen): (B,) nats, float64; minus infinity where it cannot be. Raises as ``exact_marginals``."""
+        return marginals(self.network, self.plan, self._indicators(batch))[0]
+
+    @cached_property
+    def plan(self) -> Plan:
+        """How exact answers are computed.
+
+        Raises:
+            LatentiaError: the network hangs together too closely.
+        """
+        return plan(self.network)
+
+    def _indicators(self, batch: Batch) -> Tensor:
+        """Which states the evidence allows: (B, S) float64."""
+        x = batch.x
+        check_shape("x", x.shape[1:], self.x_shape, cure="give a column for each state.")
+        seen = torch.ones_like(x, dtype=torch.bool) if batch.mask is None else expand_mask(batch.mask, x).expand_as(x)
+        for variable, value, mask in zip(self.network, x.split(self.sizes, 1), seen.split(self.sizes, 1), strict=True):
+            torn = mask.any(1) & ~mask.all(1)
+            if bool(torn.any()):
+                raise LatentiaError(
+                    f"{variable.name!r} is seen in part in {int(torn.sum())} rows, the first {first_place(torn)}; a mask "
+                    "shows all states of a variable or none."
+                )
+            strange = mask[:, 0] & ~(((value == 0) | (value == 1)).all(1) & (value.sum(1) == 1))
+            if bool(strange.any()):
+                raise LatentiaError(
+                    f"{variable.name!r} is seen but not one-hot in {int(strange.sum())} rows, the first "
+                    f"{first_place(strange)}; give a one for its state and zeros beside."
+                )
+        return torch.where(seen, x, 1.0).double()

@@ -4,18 +4,28 @@ Heckerman (1989), A tractable inference algorithm for diagnosing multiple diseas
 diagnosis using a reformulation of the INTERNIST-1/QMR knowledge base.
 """
 
-import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Size, Tensor
 from torch.distributions import Bernoulli, Distribution, Independent
 
 from latentia.core import Batch
+from latentia.core.checks import check_shape, expand_mask, first_place
 from latentia.core.errors import LatentiaError
 from latentia.distributions import LogOffBernoulli
 from latentia.models.base import GenerativeModel
 from latentia.models.evidence import named_place, polarity
+from latentia.models.explaining import Answer, explain
+
+
+class Exact(NamedTuple):
+    """The network in float64: strength (causes, effects), leak (effects,), log-odds of the causes (causes,)."""
+
+    strength: Tensor
+    leak: Tensor
+    base_logit: Tensor
 
 
 class NoisyOr(GenerativeModel):
@@ -35,7 +45,7 @@ class NoisyOr(GenerativeModel):
             none.
     """
 
-    strength: Tensor
+    log_edge_off: Tensor
     certain: Tensor
     log_leak_off: Tensor
     base_logit: Tensor
@@ -56,16 +66,20 @@ class NoisyOr(GenerativeModel):
         rates = _probabilities("base_rate", base_rate, n, "causes")
         if not bool(((rates > 0) & (rates < 1)).all()):
             raise LatentiaError("a base_rate is 0 or 1, wanted strictly between; leave out a cause that is never there.")
-        off = torch.zeros(n, m, dtype=torch.float64)
-        certain = torch.zeros(n, m, dtype=torch.float64)
+        strength = torch.zeros(n, m, dtype=torch.float64)
         for i, j, w in self.edges:
-            # An edge of strength 1 has an infinite logarithm, which times an absent cause would be no number.
-            off[i, j], certain[i, j] = (math.log1p(-w), 0.0) if w < 1 else (0.0, 1.0)
-        leaks = torch.log1p(-_probabilities("leak", leak, m, "effects"))
+            strength[i, j] = w
         # What exact answers are computed from; the buffers follow the module to other types and devices.
-        self.exact = {"strength": off, "certain": certain, "log_leak_off": leaks, "base_logit": torch.logit(rates)}
-        self.has_certain = bool(certain.any())
-        for name, value in self.exact.items():
+        self.exact = Exact(strength, _probabilities("leak", leak, m, "effects"), torch.logit(rates))
+        # A strength of 1 has an infinite logarithm, which times an absent cause would be no number.
+        self.has_certain = bool((strength == 1).any())
+        buffers = {
+            "log_edge_off": torch.where(strength < 1, torch.log1p(-strength), 0.0),
+            "certain": (strength == 1).double(),
+            "log_leak_off": torch.log1p(-self.exact.leak),
+            "base_logit": self.exact.base_logit,
+        }
+        for name, value in buffers.items():
             self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
         self.x_shape, self.z_shape = Size((m,)), Size((n,))
 
@@ -77,7 +91,7 @@ class NoisyOr(GenerativeModel):
 
     def log_off(self, z: Tensor) -> Tensor:
         """log p(x_j = 0 | z), linear in z: (..., causes) -> (..., effects), at most 0."""
-        off = z @ self.strength + self.log_leak_off
+        off = z @ self.log_edge_off + self.log_leak_off
         return torch.where(z @ self.certain > 0, -torch.inf, off) if self.has_certain else off
 
     def evidence(self, observed: Mapping[str, str]) -> tuple[Tensor, Tensor]:
@@ -101,8 +115,36 @@ class NoisyOr(GenerativeModel):
         return [(name, "present", float(p)) for name, p in zip(self.causes, mean.tolist(), strict=True)]
 
     def exact_marginals(self, batch: Batch) -> Tensor:
-        """p(d_i = 1 | x): (B, causes), float64."""
-        raise NotImplementedError
+        """p(d_i = 1 | x) of every cause: (B, causes), float64; at most 16 findings of a row may be positive.
+
+        Raises:
+            LatentiaError: a row with more positive findings, or one that cannot be.
+        """
+        found = self._explained(batch)
+        impossible = found.log_evidence == -torch.inf
+        if bool(impossible.any()):
+            raise LatentiaError(
+                f"the findings of {int(impossible.sum())} of {len(impossible)} rows cannot be under this model, the first "
+                f"in row {first_place(impossible)}; a positive finding needs a cause or a leak."
+            )
+        return found.marginals
+
+    def log_evidence(self, batch: Batch) -> Tensor:
+        """log p(x) of what was seen: (B,) nats, float64; raises as ``exact_marginals``, but for what cannot be: -inf."""
+        return self._explained(batch).log_evidence
+
+    def _explained(self, batch: Batch) -> Answer:
+        x = batch.x
+        check_shape("x", x.shape[1:], self.x_shape, cure="give a column for each effect.")
+        seen = torch.ones_like(x, dtype=torch.bool) if batch.mask is None else expand_mask(batch.mask, x)
+        strange = seen & (x != 0) & (x != 1)
+        if bool(strange.any()):
+            raise LatentiaError(
+                f"x holds {int(strange.sum())} values other than 0 and 1, the first at {first_place(strange)}; mask "
+                "what was not seen."
+            )
+        exact = [each.to(x.device) for each in (self.exact.strength, self.exact.leak, self.exact.base_logit)]
+        return explain(*exact, x, seen)
 
 
 def _names(what: str, names: Sequence[str]) -> list[str]:
