@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     )
     from latentia.ladder import climb
     from latentia.learners import CoordinateAscent, ExpectationMaximization
-    from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LogJoint
+    from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LogJoint, SigmoidBeliefNetwork
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
-    from latentia.posteriors import Amortized, Exact, Iterative, MeanField, PerDatum, SemiAmortized
+    from latentia.posteriors import Amortized, Exact, Iterative, Layered, MeanField, PerDatum, SemiAmortized
     from latentia.priors import Mixture, StandardNormal, VampPrior
     from latentia.runs import Run, fit, fit_recipe, load
     from latentia.training import advi
@@ -79,6 +79,7 @@ _HOMES = {
         "FactorAnalysis",
         "LogJoint",
         "PPCA",
+        "SigmoidBeliefNetwork",
     ),
     "networks": (
         "ConvDecoder",
@@ -89,6 +90,7 @@ _HOMES = {
         "Amortized",
         "Exact",
         "Iterative",
+        "Layered",
         "MeanField",
         "PerDatum",
         "SemiAmortized",
@@ -136,6 +138,7 @@ __all__ = [
     "Iwae",
     "Laplace",
     "LatentiaError",
+    "Layered",
     "LogJoint",
     "LowRankNormal",
     "MeanField",
@@ -146,6 +149,7 @@ __all__ = [
     "Renyi",
     "Run",
     "SemiAmortized",
+    "SigmoidBeliefNetwork",
     "StandardNormal",
     "VampPrior",
     "advi",
