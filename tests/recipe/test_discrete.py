@@ -8,9 +8,10 @@ from torch import Size, Tensor
 from torch.distributions import Bernoulli, Distribution, Independent, Normal, OneHotCategorical
 
 from latentia.core.errors import RecipeError
+from latentia.distributions import OneHotBlocks, layers_of_bits
 from latentia.models import GenerativeModel
 from latentia.posteriors import Amortized
-from latentia.recipe import build_posterior, default_posterior_family, describe_posterior
+from latentia.recipe import build_model, build_posterior, default_posterior_family, describe_posterior
 
 
 class Stub(GenerativeModel):
@@ -38,9 +39,11 @@ class NoSupport(Distribution):
         (Independent(Normal(torch.zeros(3), 1.0), 1), "diagonal-normal"),
         (Independent(Bernoulli(torch.full((3,), 0.5)), 1), "bernoulli"),
         (Independent(OneHotCategorical(torch.ones(3, 4)), 1), "one-hot"),
+        (OneHotBlocks(torch.zeros(5), [2, 3]), "one-hot-blocks"),
+        (layers_of_bits(torch.zeros(2), [lambda z: z @ torch.ones(2, 3)], [2, 3], upwards=True), "bernoulli"),
         (NoSupport(event_shape=Size((3,)), validate_args=False), "diagonal-normal"),
     ],
-    ids=["reals", "bits", "codes", "unknown"],
+    ids=["reals", "bits", "codes", "blocks", "layers", "unknown"],
 )
 def test_the_default_family_holds_what_the_prior_draws(prior: Distribution, family: str) -> None:
     assert default_posterior_family(Stub(prior)) == family
@@ -67,3 +70,17 @@ def test_an_encoder_that_sees_the_mask_is_given_room_for_it(name: str, x_shape: 
     assert (plain.network.in_shape, plain.see_mask) == (x_shape, False)
     with pytest.raises(RecipeError, match=r"posterior.see_mask is 'maybe'"):
         build_posterior({"name": name, "see_mask": "maybe"}, model)
+
+
+def test_what_the_model_knows_fills_what_the_recipe_leaves_out() -> None:
+    belief = build_model({"name": "sigmoid-belief", "layers": [4, 3]}, (6,), 10)
+    layered: Any = build_posterior({"name": "layered"}, belief)
+    assert layered.layers == [4, 3]
+    with pytest.raises(RecipeError, match=r"unknown option of 'layered'; did you mean 'layers'"):
+        build_posterior({"name": "layered", "layer": [4, 2]}, belief)
+    coin = {"name": "a", "states": ["u", "v"], "table": [0.5, 0.5]}
+    die = {"name": "b", "states": ["u", "v", "w"], "table": [0.5, 0.25, 0.25]}
+    blocks: Any = build_posterior(
+        {"name": "clamped"}, build_model({"name": "bayes-net", "variables": [coin, die]}, None, 10)
+    )
+    assert blocks.family.sizes == [2, 3]

@@ -53,8 +53,9 @@ A_VARIABLE = {"name": "a", "states": ["u", "v", "w", "x", "y", "z"], "table": [0
 MODEL_OPTIONS: dict[str, dict] = {
     "noisy-or": {"causes": ["p", "q", "r"], "effects": list("abcdefghijkl"), "edges": [[0, 1, 0.5], [2, 3, 0.25]]},
     "bayes-net": {"variables": [A_VARIABLE, {**A_VARIABLE, "name": "b"}]},
+    "sigmoid-belief": {"layers": [3, 2], "hidden": [4]},
 }
-DISCRETE = ("noisy-or", "bayes-net")
+DISCRETE = ("noisy-or", "bayes-net", "sigmoid-belief")
 NEEDS_A_SLOPE = ("per-datum", "semi-amortized", "iterative")
 
 
@@ -89,7 +90,7 @@ def test_every_model_survives_the_round_trip_under_every_posterior(name: str, po
         with pytest.raises(NoReparameterization, match="continuous family"):
             rebuilt(values, x_shape=(12,))
     elif posterior == "clamped" and name != "bayes-net":
-        with pytest.raises(ShapeError, match="one-hot-blocks|amortized"):
+        with pytest.raises(ShapeError, match=r"one-hot-blocks|amortized"):
             rebuilt(values, x_shape=(12,))
     else:
         rebuilt(values, x_shape=(12,))
@@ -121,8 +122,8 @@ def test_every_bound_and_gradient_survives_the_round_trip() -> None:
         bound = build_bound(Recipe(bound={"name": name}))
         assert describe_bound(build_bound(Recipe(bound=describe_bound(bound)))) == describe_bound(bound)
     for name in GRADIENTS:
-        gradient = build_gradient(Recipe(gradient={"name": name}), IMAGE)
-        again = build_gradient(Recipe(gradient=describe_gradient(gradient)), IMAGE)
+        gradient = build_gradient(Recipe(gradient={"name": name}), IMAGE, (3,))
+        again = build_gradient(Recipe(gradient=describe_gradient(gradient)), IMAGE, (3,))
         assert describe_gradient(again) == describe_gradient(gradient)
 
 

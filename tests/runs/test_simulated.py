@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from helpers.chance import assert_mean_is
+from helpers.known import write_bif
 from latentia.core.errors import DataError, RecipeError
 from latentia.data import Dataset
 from latentia.models import PPCA, NoisyOr
@@ -85,6 +86,22 @@ def test_a_loaded_run_draws_the_rows_that_it_was_fitted_on(data: dict[str, Any],
     assert again.evaluate(draws=3) == numbers
     assert again.known_recipe().data == run.known_recipe().data
     assert json.loads((tmp_path / "run" / "recipe.json").read_text())["model"]["edges"] == EDGES
+
+
+def test_a_run_of_a_published_model_needs_nothing_but_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_bif(tmp_path)
+    wanted = {**recipe(observed=[0.2, 0.9]), "model": {"source": str(path)}, "posterior": {"name": "clamped"}}
+    run = fit_recipe(wanted, progress=False)
+    run.save(tmp_path / "run")
+    path.unlink()
+    monkeypatch.setenv("LATENTIA_DATA", str(tmp_path / "nowhere"))
+    again = load(tmp_path / "run")
+    assert "source" not in again.known_recipe().model
+    assert same(run.dataset(), again.dataset())
+    split = again.dataset().test
+    assert split.mask is not None
+    blocks = torch.stack([block.float().std(-1) for block in split.mask.double().split([2, 3, 2], -1)])
+    assert not bool(blocks.any()), "a variable is seen as a whole"
 
 
 def test_another_seed_of_the_fit_is_judged_by_the_same_rows() -> None:

@@ -26,6 +26,7 @@ from latentia.recipe.schema import (
     read_json_object,
     read_recipe,
 )
+from latentia.recipe.source import with_source
 
 __all__ = [
     "FORMAT",
@@ -54,4 +55,5 @@ __all__ = [
     "read_recipe",
     "recipe_values",
     "with_overrides",
+    "with_source",
 ]

@@ -125,9 +125,9 @@ def fit_recipe(
             model = build_model(wanted.model, tuple(rows.x_shape), wanted.latents, rows.levels)
         posterior = build_posterior(wanted.posterior, model)
         attach(model, posterior)
+        gradient = build_gradient(wanted, tuple(rows.x_shape), tuple(model.z_shape))
     if wanted.x_shape is not None and wanted.x_shape != tuple(rows.x_shape):
         raise RecipeError(f"the recipe says x_shape {wanted.x_shape}, the data's is {tuple(rows.x_shape)}; leave it out.")
-    gradient = build_gradient(wanted, tuple(rows.x_shape))
     method = Method(model, posterior, build_bound(wanted), gradient, wanted.draws, wanted.learner)
     full = _recipe_of(wanted.name, method, rows, wanted.fit)
     if isinstance(full, Recipe):
