@@ -123,7 +123,7 @@ class Assignments(Distribution):
         """All assignments, possible or not: (the product of the numbers of states, S).
 
         Raises:
-            NoClosedForm: more than a million.
+            NoClosedForm: more than 65,536.
         """
         return self._one_hot_law.enumerate_states()
 

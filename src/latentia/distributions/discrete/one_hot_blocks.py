@@ -1,7 +1,7 @@
 """Several variables of a few states each, laid end to end as one-hot blocks."""
 
+import math
 from collections.abc import Sequence
-from itertools import product
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from latentia.core.errors import NoClosedForm, ShapeError
 from latentia.distributions.entry import Entry, How
 from latentia.distributions.parametric import Parametric
 
-MOST_STATES = 2**20
+MOST_STATES = 2**16
 
 
 class _OneHotBlocks(constraints.Constraint):
@@ -92,18 +92,19 @@ class OneHotBlocks(Parametric):
         """All values of the event: (the product of the sizes, S).
 
         Raises:
-            NoClosedForm: more than a million.
+            NoClosedForm: more than 65,536.
         """
-        count = 1
-        for size in self.sizes:
-            count *= size
+        count = math.prod(self.sizes)
         if count > MOST_STATES:
             raise NoClosedForm(f"OneHotBlocks has {count} states, too many to list; {MOST_STATES} is the limit.")
-        eyes = [torch.eye(size, dtype=self.logits.dtype, device=self.logits.device) for size in self.sizes]
-        return torch.stack([torch.cat(rows) for rows in product(*eyes)])
+        at = torch.arange(count, device=self.logits.device).unsqueeze(-1)
+        sizes = torch.tensor(self.sizes, device=self.logits.device)
+        states = at.div(count // sizes.cumprod(0), rounding_mode="floor") % sizes
+        table = torch.zeros(count, len(sizes), max(self.sizes), dtype=self.logits.dtype, device=self.logits.device)
+        return table.scatter_(-1, states.unsqueeze(-1), 1.0).flatten(-2)[..., self._columns[1]]
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        """All values: (states, *batch, S), or (states, 1, ..., S) where ``expand`` is False; at most a million."""
+        """All values: (states, *batch, S), or (states, 1, ..., S) where ``expand`` is False; 65,536 at most."""
         states = self.enumerate_states()
         states = states.reshape(len(states), *(1,) * len(self.batch_shape), -1)
         return states.expand(-1, *self.batch_shape, -1) if expand else states
