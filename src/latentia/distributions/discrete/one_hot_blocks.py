@@ -15,20 +15,24 @@ from latentia.distributions.parametric import Parametric
 MOST_STATES = 2**16
 
 
-class _OneHotBlocks(constraints.Constraint):
-    """Zeros with a single one in each block; does not print the tensor."""
+class OneHotBlocksSupport(constraints.Constraint):
+    """Zeros with a single one in each block; does not print the tensor.
+
+    Args:
+        sizes: of the blocks.
+    """
 
     event_dim = 1
     is_discrete = True
 
     def __init__(self, sizes: tuple[int, ...]) -> None:
-        self._sizes = sizes
+        self.sizes = sizes
 
     def check(self, value: Tensor) -> Tensor:
-        if value.shape[-1] != sum(self._sizes):
-            raise ShapeError(f"a value has {value.shape[-1]} columns, wanted {sum(self._sizes)}, those of all blocks.")
+        if value.shape[-1] != sum(self.sizes):
+            raise ShapeError(f"a value has {value.shape[-1]} columns, wanted {sum(self.sizes)}, those of all blocks.")
         bits = ((value == 0) | (value == 1)).all(-1)
-        ones = torch.stack([block.sum(-1) == 1 for block in value.split(self._sizes, -1)]).all(0)
+        ones = torch.stack([block.sum(-1) == 1 for block in value.split(self.sizes, -1)]).all(0)
         return bits & ones
 
     def __repr__(self) -> str:
@@ -64,7 +68,7 @@ class OneHotBlocks(Parametric):
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> constraints.Constraint:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return _OneHotBlocks(self.sizes)
+        return OneHotBlocksSupport(self.sizes)
 
     @property
     def log_masses(self) -> Tensor:
@@ -78,7 +82,7 @@ class OneHotBlocks(Parametric):
             self._validate_sample(value)
         # Not a product with the value: a mass of zero at a state that did not come is minus infinity times zero.
         log_mass = torch.where(value == 1, self.log_masses, 0.0).sum(-1)
-        return torch.where(_OneHotBlocks(self.sizes).check(value), log_mass, -torch.inf)
+        return torch.where(OneHotBlocksSupport(self.sizes).check(value), log_mass, -torch.inf)
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
         with torch.no_grad():
