@@ -39,15 +39,15 @@ def truth() -> tuple[Tensor, Tensor]:
 
 
 def test_weighted_draws_come_to_the_posteriors_mean_within_their_error() -> None:
-    """At most a share of 1e-6 of all seeds fails; the error is the right one to a tenth, from 300 repetitions."""
+    """At most a share of 1e-6 of all seeds fails; the error is right to a quarter, from 150 repetitions."""
     q, (mean, log_px) = Fixed(torch.tensor([0.4, 0.5, 0.3])), truth()
     found = weighted_mean(MODEL, q, ROWS, draws=40_000)
     assert float(((found.mean - mean) / found.error).abs().max()) < z_limit(9, 5e-7)
     assert float(found.error.max()) < 0.01
     error = (1 / found.effective - 1 / 40_000).sqrt()
     assert float(((found.log_px - log_px) / error).abs().max()) < z_limit(3, 5e-7)
-    again = torch.stack([weighted_mean(MODEL, q, ROWS, draws=1000, seed=seed).mean for seed in range(300)])
-    assert_close(again.std(0), found.error * math.sqrt(40), rtol=0.25, atol=0)
+    again = torch.stack([weighted_mean(MODEL, q, ROWS, draws=1000, seed=seed).mean for seed in range(150)])
+    assert_close(again.std(0), found.error * math.sqrt(40), rtol=0.3, atol=0)
 
 
 def test_draws_of_the_posterior_itself_are_all_effective() -> None:

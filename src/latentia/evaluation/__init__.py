@@ -3,6 +3,7 @@
 from latentia.evaluation.annealing import Annealed, Sandwich, ais, reverse_ais, sandwich
 from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
 from latentia.evaluation.gaps import Gaps, gaps
+from latentia.evaluation.gibbs import Gibbs, gibbs
 from latentia.evaluation.gradient_noise import GradientNoise, gradient_noise
 from latentia.evaluation.held_out import evaluate_split, quick_look
 from latentia.evaluation.importance import Weighted, weighted_mean
@@ -18,6 +19,7 @@ __all__ = [
     "Evaluation",
     "Figure",
     "Gaps",
+    "Gibbs",
     "GradientNoise",
     "Ladder",
     "Rung",
@@ -27,6 +29,7 @@ __all__ = [
     "chunk_sizes",
     "evaluate_split",
     "gaps",
+    "gibbs",
     "gradient_noise",
     "k_hats",
     "latents",

@@ -4,13 +4,15 @@ Henrion (1988), Propagating uncertainty in Bayesian networks by probabilistic lo
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Size, Tensor, nn
-from torch.distributions import Distribution, constraints
+from torch.distributions import Distribution
+from torch.distributions.constraints import Constraint
 from torch.types import _size
 
-from latentia.distributions import OneHotBlocks, block_columns
+from latentia.distributions import OneHotBlocks, OneHotBlocksSupport, block_columns
 from latentia.models.bayes_tables import Variable, levels
 
 
@@ -83,21 +85,21 @@ class Assignments(Distribution):
         tables: of the network.
     """
 
-    arg_constraints = {}  # noqa: RUF012  as in torch's own distributions
-    has_enumerate_support = False
+    # torch declares both as properties that a subclass may replace by plain attributes, as its own classes do.
+    arg_constraints: ClassVar[dict[str, Constraint]] = {}  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def __init__(self, tables: AssignmentTables) -> None:
         self._tables = tables
         super().__init__(Size(), Size((sum(tables.sizes),)), validate_args=False)
 
-    @constraints.dependent_property(is_discrete=True, event_dim=1)
-    def support(self) -> constraints.Constraint:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self._one_hot_law.support
+    @property
+    def support(self) -> Constraint:
+        return OneHotBlocksSupport(self._tables.sizes)
 
     @property
-    def _one_hot_law(self) -> OneHotBlocks:
-        like = self._tables.log_table
-        return OneHotBlocks(torch.zeros(self.event_shape, dtype=like.dtype, device=like.device), self._tables.sizes, False)
+    def _blocks(self) -> OneHotBlocks:
+        zeros = torch.zeros_like(self._tables.log_table[0, 0]).expand(self.event_shape)
+        return OneHotBlocks(zeros, self._tables.sizes, validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Nats: value (..., S) -> (...); minus infinity where a block is not one-hot, or where the assignment cannot be."""
@@ -123,9 +125,9 @@ class Assignments(Distribution):
         """All assignments, possible or not: (the product of the numbers of states, S).
 
         Raises:
-            NoClosedForm: more than a million.
+            NoClosedForm: more than 65,536.
         """
-        return self._one_hot_law.enumerate_states()
+        return self._blocks.enumerate_states()
 
 
 def _cumulative(table: Tensor) -> Tensor:

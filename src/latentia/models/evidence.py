@@ -1,9 +1,12 @@
 """Findings by name: which variable is meant, and which of its states."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
-from latentia.core.errors import LatentiaError, nearest
+from latentia.core.errors import LatentiaError
 
+# Of hundreds of names, in a message.
+MOST_SHOWN = 20
 YES, NO = ("1", "yes", "true", "present", "on"), ("0", "no", "false", "absent", "off")
 
 
@@ -24,8 +27,18 @@ def named_place(what: str, name: str, known: Sequence[str]) -> int:
     if len(alike) > 1:
         raise LatentiaError(f"{what} {name!r} may be {', '.join(repr(known[i]) for i in alike)}; use the exact spelling.")
     if not alike:
-        raise LatentiaError(f"there is no {what} {name!r}; {nearest(name, list(known))}")
+        raise LatentiaError(f"there is no {what} {name!r}; {_hint(name, known)}")
     return alike[0]
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    """The nearest names, whatever their case; a few of them where none is near."""
+    spelling = {each.casefold(): each for each in known}
+    close = get_close_matches(name.strip().casefold(), list(spelling), n=3, cutoff=0.6)
+    if close:
+        return f"did you mean {' or '.join(repr(spelling[each]) for each in close)}?"
+    shown = ", ".join(known[:MOST_SHOWN])
+    return f"known: {shown}" + (f" and {len(known) - MOST_SHOWN} more" if len(known) > MOST_SHOWN else "")
 
 
 def polarity(word: str) -> bool | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from latentia.core.errors import LatentiaError
 
@@ -46,33 +47,74 @@ def explain(strength: Tensor, leak: Tensor, base_logit: Tensor, x: Tensor, seen:
             f"a row has {most} positive findings, exact answers stop at {MOST_POSITIVES}, since their cost doubles with "
             "each; use Gibbs sampling."
         )
-    # Absent findings keep causes independent: each lowers the odds of its causes.
-    silent = negative.to(strength.dtype)
-    finite, certain = torch.where(strength < 1, torch.log1p(-strength), 0.0), (strength == 1).to(strength.dtype)
-    log_off = torch.where(silent @ certain.T > 0, -torch.inf, silent @ finite.T)
-    chance = torch.sigmoid(base_logit + log_off)
-    # -log(1 + odds) is the log-chance of absence, before and after.
-    log_absent = torch.nn.functional.logsigmoid(-base_logit) - torch.nn.functional.logsigmoid(-(base_logit + log_off))
-    log_evidence = torch.where(negative, torch.log1p(-leak), 0.0).sum(1) + log_absent.sum(1)
-    marginals = chance.clone()
+    logit, log_evidence = after_absent(strength, leak, base_logit, negative)
+    marginals = logit.sigmoid()
     for n in sorted(set(counts.tolist()) - {0}):
         rows = (counts == n).nonzero().squeeze(1)
-        # Of a row's causes only those that lead to one of its positive findings take part.
-        places = positive[rows].nonzero()[:, 1].reshape(-1, n)
-        leads = (strength[:, places] > 0).any(2).T
-        m = max(1, int(leads.sum(1).max()))
-        size = max(1, CELLS_AT_ONCE // ((m + 1) << n))
-        for part, place, lead in zip(rows.split(size), places.split(size), leads.split(size), strict=True):
-            causes = lead.int().argsort(dim=1, descending=True, stable=True)[:, :m]
-            taken = lead.gather(1, causes)
-            w = torch.where(taken.unsqueeze(2), strength[causes.unsqueeze(2), place.unsqueeze(1)], 0.0)
-            rho = torch.where(taken, chance[part].gather(1, causes), 0.0)
-            total, present = _explained(w, leak[place], rho)
-            log_evidence[part] += total.log()
+        found = leading(strength, leak, positive[rows])
+        size = max(1, CELLS_AT_ONCE // ((found.causes.shape[1] + 1) << n))
+        for part, *each in zip(rows.split(size), *(t.split(size) for t in found), strict=True):
+            causes, taken, w, leaks = each
             old = marginals[part].gather(1, causes)
+            total, present = _explained(w, leaks, torch.where(taken, old, 0.0))
+            log_evidence[part] += total.log()
             marginals[part] = marginals[part].scatter(1, causes, torch.where(taken, present / total.unsqueeze(1), old))
     marginals[log_evidence == -torch.inf] = torch.nan
     return Answer(log_evidence, marginals)
+
+
+def after_absent(strength: Tensor, leak: Tensor, base_logit: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
+    """Findings that are absent keep causes independent: each lowers the odds of its causes.
+
+    Args:
+        strength: (causes, effects).
+        leak: (effects,).
+        base_logit: (causes,).
+        negative: (B, effects) True where an effect was seen to be absent.
+
+    Returns:
+        log-odds of each cause (B, causes), and the log-chance of these findings (B,) in nats.
+    """
+    silent = negative.to(strength.dtype)
+    finite, certain = torch.where(strength < 1, torch.log1p(-strength), 0.0), (strength == 1).to(strength.dtype)
+    log_off = torch.where(silent @ certain.T > 0, -torch.inf, silent @ finite.T)
+    logit = base_logit + log_off
+    # The chance of absence is 1 / (1 + odds), before and after; their ratio is what the findings say of a cause.
+    log_absent = F.logsigmoid(-base_logit) - F.logsigmoid(-logit)
+    return logit, torch.where(negative, torch.log1p(-leak), 0.0).sum(1) + log_absent.sum(1)
+
+
+class Leading(NamedTuple):
+    """Of each row, the causes that lead to a positive finding, and how; filled up to the same number in every row.
+
+    Attributes:
+        causes: (B, m) their places.
+        taken: (B, m) False where a row has fewer.
+        w: (B, m, n) strengths towards its findings; zero where it has fewer.
+        leak: (B, n) of the findings; one where it has fewer.
+    """
+
+    causes: Tensor
+    taken: Tensor
+    w: Tensor
+    leak: Tensor
+
+
+def leading(strength: Tensor, leak: Tensor, positive: Tensor) -> Leading:
+    """Gather what bears on the positive findings (B, effects)."""
+    places, there = _first(positive)
+    leads = (positive.to(strength.dtype) @ (strength > 0).to(strength.dtype).T) > 0
+    causes, taken = _first(leads)
+    w = strength[causes.unsqueeze(2), places.unsqueeze(1)]
+    w = torch.where(taken.unsqueeze(2) & there.unsqueeze(1), w, 0.0)
+    return Leading(causes, taken, w, torch.where(there, leak[places], 1.0))
+
+
+def _first(marked: Tensor) -> tuple[Tensor, Tensor]:
+    """Places of what is marked in each row, (B, most), and which of them are."""
+    most = int(marked.sum(1).max()) if len(marked) else 0
+    places = marked.int().argsort(dim=1, descending=True, stable=True)[:, :most]
+    return places, marked.gather(1, places)
 
 
 def _explained(w: Tensor, leak: Tensor, rho: Tensor) -> tuple[Tensor, Tensor]:

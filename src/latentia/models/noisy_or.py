@@ -134,6 +134,16 @@ class NoisyOr(GenerativeModel):
         return self._explained(batch).log_evidence
 
     def _explained(self, batch: Batch) -> Answer:
+        strength, leak, base_logit = (each.to(batch.x.device) for each in self.exact)
+        return explain(strength, leak, base_logit, batch.x, self.seen(batch))
+
+    def seen(self, batch: Batch) -> Tensor:
+        """Which findings count: (B, effects) bool.
+
+        Raises:
+            ShapeError: rows of another length.
+            LatentiaError: something other than a bit.
+        """
         x = batch.x
         check_shape("x", x.shape[1:], self.x_shape, cure="give a column for each effect.")
         seen = torch.ones_like(x, dtype=torch.bool) if batch.mask is None else expand_mask(batch.mask, x)
@@ -143,8 +153,7 @@ class NoisyOr(GenerativeModel):
                 f"x holds {int(strange.sum())} values other than 0 and 1, the first at {first_place(strange)}; mask "
                 "what was not seen."
             )
-        exact = [each.to(x.device) for each in (self.exact.strength, self.exact.leak, self.exact.base_logit)]
-        return explain(*exact, x, seen)
+        return seen
 
 
 def _names(what: str, names: Sequence[str]) -> list[str]:

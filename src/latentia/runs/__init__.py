@@ -2,6 +2,7 @@
 
 from latentia.runs.fitting import StoppedRun, fit, fit_recipe, read
 from latentia.runs.folder import EVALUATION, METRICS, RECIPE, REPORT, WEIGHTS, check_free, free_folder, write_evaluation
+from latentia.runs.inference import Check, Inference, infer
 from latentia.runs.method import for_learner
 from latentia.runs.run import Run, load
 from latentia.runs.simulated import simulated
@@ -12,6 +13,8 @@ __all__ = [
     "RECIPE",
     "REPORT",
     "WEIGHTS",
+    "Check",
+    "Inference",
     "Run",
     "StoppedRun",
     "check_free",
@@ -19,6 +22,7 @@ __all__ = [
     "fit_recipe",
     "for_learner",
     "free_folder",
+    "infer",
     "load",
     "read",
     "simulated",

@@ -1,5 +1,6 @@
 """A fitted model with its posterior: measure it, draw from it, encode with it, save it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from latentia.posteriors import Posterior
 from latentia.recipe import SIMULATED, Recipe
 from latentia.report import ReportContent, save_pictures, write_report
 from latentia.runs.folder import REPORT, Parts, read_folder, write_evaluation, write_folder, write_ladder
+from latentia.runs.inference import Check, Inference, infer
 from latentia.runs.simulated import simulated
 from latentia.training import History
 
@@ -144,6 +146,23 @@ class Run:
     def reconstruct(self, x: Any, mask: Any = None) -> Tensor:
         """Rows x to their posterior mean and back, as ``encode``: (N, *x_shape), on the CPU."""
         return self.decode(self.encode(x, mask))
+
+    def infer(
+        self, observed: Mapping[str, Any], top: int = 10, check: Check = "none", draws: int = 10_000, seed: int = 0
+    ) -> Inference:
+        """What is believed of the model's named variables once some were observed; see ``latentia.runs.inference``.
+
+        Args:
+            observed: findings {name: value}, such as {"fever": 1, "cough": "absent"}.
+            top: how many variables to tell of.
+            check: "none", "importance", "gibbs" or "exact": another way to the same figures, beside them.
+            draws: of the check.
+            seed: of the draws.
+
+        Raises:
+            LatentiaError: a model without names, an unknown name or value, findings that cannot be.
+        """
+        return infer(self.model, self.posterior, observed, top, check, draws, seed)
 
     def save(self, folder: str | Path) -> Path:
         """Write recipe, weights, metrics, environment, numbers, pictures and report into a new or empty folder.

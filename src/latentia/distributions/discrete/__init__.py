@@ -12,7 +12,12 @@ from latentia.distributions.discrete.discretized_logistic_mixture import (
 )
 from latentia.distributions.discrete.log_off_bernoulli import LOG_OFF_BERNOULLI, LogOffBernoulli, log_one_minus_exp
 from latentia.distributions.discrete.negative_binomial import NEGATIVE_BINOMIAL, NegativeBinomial
-from latentia.distributions.discrete.one_hot_blocks import ONE_HOT_BLOCKS, OneHotBlocks, block_columns
+from latentia.distributions.discrete.one_hot_blocks import (
+    ONE_HOT_BLOCKS,
+    OneHotBlocks,
+    OneHotBlocksSupport,
+    block_columns,
+)
 from latentia.distributions.discrete.zero_inflated import ZERO_INFLATED, ZeroInflated
 from latentia.distributions.entry import Entry
 
@@ -34,6 +39,7 @@ __all__ = [
     "LogOffBernoulli",
     "NegativeBinomial",
     "OneHotBlocks",
+    "OneHotBlocksSupport",
     "ZeroInflated",
     "block_columns",
     "grid_nats_to_bits",

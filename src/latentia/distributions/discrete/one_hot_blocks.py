@@ -1,7 +1,7 @@
 """Several variables of a few states each, laid end to end as one-hot blocks."""
 
+import math
 from collections.abc import Sequence
-from itertools import product
 
 import torch
 from torch import Tensor
@@ -12,23 +12,27 @@ from latentia.core.errors import NoClosedForm, ShapeError
 from latentia.distributions.entry import Entry, How
 from latentia.distributions.parametric import Parametric
 
-MOST_STATES = 2**20
+MOST_STATES = 2**16
 
 
-class _OneHotBlocks(constraints.Constraint):
-    """Zeros with a single one in each block; does not print the tensor."""
+class OneHotBlocksSupport(constraints.Constraint):
+    """Zeros with a single one in each block; does not print the tensor.
+
+    Args:
+        sizes: of the blocks.
+    """
 
     event_dim = 1
     is_discrete = True
 
     def __init__(self, sizes: tuple[int, ...]) -> None:
-        self._sizes = sizes
+        self.sizes = sizes
 
     def check(self, value: Tensor) -> Tensor:
-        if value.shape[-1] != sum(self._sizes):
-            raise ShapeError(f"a value has {value.shape[-1]} columns, wanted {sum(self._sizes)}, those of all blocks.")
+        if value.shape[-1] != sum(self.sizes):
+            raise ShapeError(f"a value has {value.shape[-1]} columns, wanted {sum(self.sizes)}, those of all blocks.")
         bits = ((value == 0) | (value == 1)).all(-1)
-        ones = torch.stack([block.sum(-1) == 1 for block in value.split(self._sizes, -1)]).all(0)
+        ones = torch.stack([block.sum(-1) == 1 for block in value.split(self.sizes, -1)]).all(0)
         return bits & ones
 
     def __repr__(self) -> str:
@@ -64,7 +68,7 @@ class OneHotBlocks(Parametric):
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> constraints.Constraint:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return _OneHotBlocks(self.sizes)
+        return OneHotBlocksSupport(self.sizes)
 
     @property
     def log_masses(self) -> Tensor:
@@ -78,7 +82,7 @@ class OneHotBlocks(Parametric):
             self._validate_sample(value)
         # Not a product with the value: a mass of zero at a state that did not come is minus infinity times zero.
         log_mass = torch.where(value == 1, self.log_masses, 0.0).sum(-1)
-        return torch.where(_OneHotBlocks(self.sizes).check(value), log_mass, -torch.inf)
+        return torch.where(OneHotBlocksSupport(self.sizes).check(value), log_mass, -torch.inf)
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
         with torch.no_grad():
@@ -92,18 +96,19 @@ class OneHotBlocks(Parametric):
         """All values of the event: (the product of the sizes, S).
 
         Raises:
-            NoClosedForm: more than a million.
+            NoClosedForm: more than 65,536.
         """
-        count = 1
-        for size in self.sizes:
-            count *= size
+        count = math.prod(self.sizes)
         if count > MOST_STATES:
             raise NoClosedForm(f"OneHotBlocks has {count} states, too many to list; {MOST_STATES} is the limit.")
-        eyes = [torch.eye(size, dtype=self.logits.dtype, device=self.logits.device) for size in self.sizes]
-        return torch.stack([torch.cat(rows) for rows in product(*eyes)])
+        at = torch.arange(count, device=self.logits.device).unsqueeze(-1)
+        sizes = torch.tensor(self.sizes, device=self.logits.device)
+        states = at.div(count // sizes.cumprod(0), rounding_mode="floor") % sizes
+        table = torch.zeros(count, len(sizes), max(self.sizes), dtype=self.logits.dtype, device=self.logits.device)
+        return table.scatter_(-1, states.unsqueeze(-1), 1.0).flatten(-2)[..., self._columns[1]]
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        """All values: (states, *batch, S), or (states, 1, ..., S) where ``expand`` is False; at most a million."""
+        """All values: (states, *batch, S), or (states, 1, ..., S) where ``expand`` is False; 65,536 at most."""
         states = self.enumerate_states()
         states = states.reshape(len(states), *(1,) * len(self.batch_shape), -1)
         return states.expand(-1, *self.batch_shape, -1) if expand else states
