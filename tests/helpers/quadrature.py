@@ -1,5 +1,7 @@
 """Sums and integrals over the support of a distribution that nobody told us about."""
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, constraints
@@ -92,6 +94,9 @@ def _enumerated(distribution: Distribution) -> Tensor:
 def masses_2d(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """A distribution over the plane, one row (batch ()), as points (n, 2) and their masses (n,)."""
     with torch.no_grad():
+        if support_of(distribution).is_discrete:
+            states = cast("Any", distribution).enumerate_states()
+            return states, distribution.log_prob(states).exp()
         points, weights = nodes(distribution, NODES_2D, reach=9.0)
         pairs = torch.cartesian_prod(points[:, 0], points[:, 1])
         areas = torch.cartesian_prod(weights[:, 0], weights[:, 1]).prod(-1)

@@ -16,7 +16,7 @@ from latentia.families import FAMILIES, Family
 from latentia.families.base import positive, raw_of_positive
 
 D = 2
-KNOWN = {"n_latents": D, "x_shape": (D,), "n_classes": 3, "levels": 5}
+KNOWN = {"n_latents": D, "x_shape": (D,), "n_classes": 3, "levels": 5, "sizes": [D]}
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "normal": [{"scale": "per-value"}, {"scale": 0.3}],
     "laplace": [{"scale": "per-value"}, {"scale": 0.3}],

@@ -8,8 +8,10 @@ from latentia.data.binarized_mnist import BINARIZED_MNIST
 from latentia.data.dataset import SPLIT_NAMES, Binarize, Dataset, as_dataset, from_arrays, from_splits
 from latentia.data.digits import DIGITS
 from latentia.data.frey_faces import FREY_FACES
+from latentia.data.known_models import KNOWN_MODELS, known_model
 from latentia.data.mnist import FASHION_MNIST, MNIST
 from latentia.data.named import Named, load_data
+from latentia.data.newsgroups import NEWSGROUPS_W100
 from latentia.data.oil_flow import OIL_FLOW
 from latentia.data.omniglot import OMNIGLOT
 from latentia.data.split import Split
@@ -22,10 +24,12 @@ DATASETS: dict[str, Named] = {
     "omniglot": OMNIGLOT,
     "frey_faces": FREY_FACES,
     "oil_flow": OIL_FLOW,
+    "newsgroups_w100": NEWSGROUPS_W100,
 }
 
 __all__ = [
     "DATASETS",
+    "KNOWN_MODELS",
     "SPLIT_NAMES",
     "Binarize",
     "Dataset",
@@ -35,5 +39,6 @@ __all__ = [
     "checked_split",
     "from_arrays",
     "from_splits",
+    "known_model",
     "load_data",
 ]

@@ -3,8 +3,10 @@
 from latentia.evaluation.annealing import Annealed, Sandwich, ais, reverse_ais, sandwich
 from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
 from latentia.evaluation.gaps import Gaps, gaps
+from latentia.evaluation.gibbs import Gibbs, gibbs
 from latentia.evaluation.gradient_noise import GradientNoise, gradient_noise
 from latentia.evaluation.held_out import evaluate_split, quick_look
+from latentia.evaluation.importance import Weighted, weighted_mean
 from latentia.evaluation.ladder import Ladder, Rung
 from latentia.evaluation.latents import latents, mean_and_error, mutual_information, some_places, some_rows
 from latentia.evaluation.pareto import k_hats, smoothed
@@ -17,14 +19,17 @@ __all__ = [
     "Evaluation",
     "Figure",
     "Gaps",
+    "Gibbs",
     "GradientNoise",
     "Ladder",
     "Rung",
     "Sandwich",
+    "Weighted",
     "ais",
     "chunk_sizes",
     "evaluate_split",
     "gaps",
+    "gibbs",
     "gradient_noise",
     "k_hats",
     "latents",
@@ -37,4 +42,5 @@ __all__ = [
     "smoothed",
     "some_places",
     "some_rows",
+    "weighted_mean",
 ]

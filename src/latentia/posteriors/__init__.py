@@ -2,6 +2,7 @@
 
 from latentia.posteriors.amortized import Amortized
 from latentia.posteriors.base import Posterior
+from latentia.posteriors.clamped import Clamped
 from latentia.posteriors.exact import Exact
 from latentia.posteriors.iterative import Iterative
 from latentia.posteriors.layered import Layered
@@ -20,12 +21,14 @@ POSTERIORS: dict[str, type[Posterior]] = {
     "amortized": Amortized,
     "semi-amortized": SemiAmortized,
     "iterative": Iterative,
+    "clamped": Clamped,
     "layered": Layered,
 }
 
 __all__ = [
     "POSTERIORS",
     "Amortized",
+    "Clamped",
     "Exact",
     "Iterative",
     "Layered",
