@@ -23,8 +23,8 @@ from latentia.recipe.source import with_source
 
 # Constructor arguments that follow from the data and the latents; a recipe neither needs nor may set them.
 FROM_CONTEXT = ("n_latents", "n_values", "x_shape", "z_shape", "in_shape", "out_shape", "per_value", "encode")
-# What a posterior and its family may take from the model, where a recipe leaves it out.
-FROM_MODEL = ("layers", "sizes")
+# What a posterior, and what its family, takes from the model where a recipe leaves it out.
+POSTERIOR_FROM_MODEL, FAMILY_FROM_MODEL = ("layers",), ("sizes",)
 # What a required option is where a recipe does not say.
 IF_MISSING = {"hidden": [256, 256]}
 # More characters of a value than this are left out of a message.
@@ -106,15 +106,18 @@ def build_model(
 def build_posterior(component: Component, model: GenerativeModel) -> Posterior:
     """A posterior for a model's z and x; what the model knows fills options that are left out. Raises as ``build``."""
     x_shape, z_shape = tuple(model.x_shape), tuple(model.z_shape)
-    known = {name: getattr(model, name) for name in FROM_MODEL if hasattr(model, name)}
-    context = _context(x_shape, z_shape[0], known)
+    own, familys = (
+        {name: getattr(model, name) for name in names if hasattr(model, name)}
+        for names in (POSTERIOR_FROM_MODEL, FAMILY_FROM_MODEL)
+    )
+    context = _context(x_shape, z_shape[0], own)
     name, options = split_component("posterior", component)
     kind = lookup("posterior", name, POSTERIORS)
     wanted = constructor_parameters(kind)
     parts: dict[str, object] = {}
     if wanted.get("family") is Family:
-        default = default_posterior_family(model)
-        parts["family"] = make("posterior.family", options.pop("family", {}), FAMILIES, context, default=default)
+        default, shapes = default_posterior_family(model), Context(context.fixed, familys)
+        parts["family"] = make("posterior.family", options.pop("family", {}), FAMILIES, shapes, default=default)
     if wanted.get("network") is Network:
         family = cast("Family", parts["family"])
         in_shape, per_value = x_shape, family.raw_per_value
