@@ -12,7 +12,7 @@ from torch import Tensor
 
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError, nearest
-from latentia.evaluation import mean_and_error, quiet, weighted_mean
+from latentia.evaluation import gibbs, mean_and_error, quiet, weighted_mean
 from latentia.models import BayesNet, GenerativeModel, HasExactMarginals, HasNamedEvidence
 from latentia.posteriors import Amortized, Posterior
 from latentia.weights import log_weights
@@ -184,8 +184,6 @@ def _checked(model: GenerativeModel, posterior: Posterior, batch: Batch, check: 
             )
     elif check == "gibbs":
         sweeps = max(SWEEPS_AT_LEAST, draws // CHAINS)
-        from latentia.evaluation import gibbs
-
         sampled = gibbs(model, batch, CHAINS, sweeps, sweeps // 5, seed)
         mean, error, r_hat = sampled.marginals, sampled.error, float(sampled.r_hat.max())
         notes = (f"{CHAINS} Gibbs chains of {sweeps:,} sweeps, largest R-hat {r_hat:.2f}",)
