@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         NormalMixture,
     )
     from latentia.ladder import climb
-    from latentia.learners import CoordinateAscent, ExpectationMaximization
+    from latentia.learners import CoordinateAscent, ExpectationMaximization, ReweightedWakeSleep, Sleep, WakeSleep
     from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LogJoint, SigmoidBeliefNetwork
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
     from latentia.posteriors import Amortized, Exact, Iterative, Layered, MeanField, PerDatum, SemiAmortized
@@ -72,6 +72,9 @@ _HOMES = {
     "learners": (
         "CoordinateAscent",
         "ExpectationMaximization",
+        "ReweightedWakeSleep",
+        "Sleep",
+        "WakeSleep",
     ),
     "models": (
         "BernoulliLogit",
@@ -147,11 +150,14 @@ __all__ = [
     "NormalMixture",
     "PerDatum",
     "Renyi",
+    "ReweightedWakeSleep",
     "Run",
     "SemiAmortized",
     "SigmoidBeliefNetwork",
+    "Sleep",
     "StandardNormal",
     "VampPrior",
+    "WakeSleep",
     "advi",
     "climb",
     "fit",
