@@ -1,5 +1,6 @@
 """Distributions that torch.distributions lacks, and what is done to any of them."""
 
+from latentia.distributions.columns import Columns, discrete_columns, per_latent
 from latentia.distributions.discrete import (
     BetaBinomial,
     DiscretizedLogistic,
@@ -58,6 +59,7 @@ __all__ = [
     "Autoregressive",
     "BetaBinomial",
     "Chain",
+    "Columns",
     "ContinuousBernoulli",
     "Delta",
     "DiscretizedLogistic",
@@ -94,6 +96,7 @@ __all__ = [
     "block_columns",
     "closed_kl",
     "describe",
+    "discrete_columns",
     "grid_nats_to_bits",
     "has_closed_kl",
     "has_mean",
@@ -101,5 +104,6 @@ __all__ = [
     "layers_of_bits",
     "log_one_minus_exp",
     "observed_log_prob",
+    "per_latent",
     "point",
 ]

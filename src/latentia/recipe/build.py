@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from torch.distributions import constraints
 
 from latentia.bounds import BOUNDS, Bound
 from latentia.core.errors import RecipeError, nearest
+from latentia.distributions import discrete_columns
 from latentia.families import FAMILIES, Family
 from latentia.gradients import GRADIENTS, Gradient
 from latentia.learners import LEARNERS, Learner
@@ -25,6 +25,8 @@ from latentia.recipe.source import with_source
 FROM_CONTEXT = ("n_latents", "n_values", "x_shape", "z_shape", "in_shape", "out_shape", "per_value", "encode")
 # What a posterior, and what its family, takes from the model where a recipe leaves it out.
 POSTERIOR_FROM_MODEL, FAMILY_FROM_MODEL = ("layers",), ("sizes",)
+# The family of each kind of discrete latents.
+DISCRETE_FAMILIES = {"bits": "bernoulli", "codes": "one-hot", "blocks": "one-hot-blocks"}
 # What a required option is where a recipe does not say.
 IF_MISSING = {"hidden": [256, 256]}
 # More characters of a value than this are left out of a message.
@@ -182,15 +184,8 @@ def default_posterior_family(model: GenerativeModel) -> str:
     """The family whose draws lie where the model's prior puts its mass: bits, one-hot codes, blocks of them, or reals."""
     if isinstance(model, Decoded) and isinstance(model.p_z, VampPrior):
         return "diagonal-normal"  # made of the answers of the encoder that is not made yet
-    try:
-        support: Any = model.prior().support
-    except NotImplementedError:
-        return "diagonal-normal"
-    if support is None or not support.is_discrete:
-        return "diagonal-normal"
-    while hasattr(support, "base_constraint"):
-        support = support.base_constraint
-    return {constraints.boolean: "bernoulli", constraints.one_hot: "one-hot"}.get(support, "one-hot-blocks")
+    columns = discrete_columns(model.prior())
+    return "diagonal-normal" if columns is None else DISCRETE_FAMILIES[columns.kind]
 
 
 def _context(x_shape: tuple[int, ...], n_latents: int, defaults: Mapping[str, Any] | None = None) -> Context:
