@@ -25,13 +25,14 @@ if TYPE_CHECKING:
         LowRankNormal,
         Normal,
         NormalMixture,
+        OneHot,
     )
     from latentia.ladder import climb
     from latentia.learners import CoordinateAscent, ExpectationMaximization, ReweightedWakeSleep, Sleep, WakeSleep
     from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LogJoint, SigmoidBeliefNetwork
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
     from latentia.posteriors import Amortized, Exact, Iterative, Layered, MeanField, PerDatum, SemiAmortized
-    from latentia.priors import Mixture, StandardNormal, VampPrior
+    from latentia.priors import BernoulliPrior, Codes, Mixture, StandardNormal, VampPrior
     from latentia.runs import Run, fit, fit_recipe, load
     from latentia.training import advi
 
@@ -67,6 +68,7 @@ _HOMES = {
         "LowRankNormal",
         "Normal",
         "NormalMixture",
+        "OneHot",
     ),
     "ladder": ("climb",),
     "learners": (
@@ -99,6 +101,8 @@ _HOMES = {
         "SemiAmortized",
     ),
     "priors": (
+        "BernoulliPrior",
+        "Codes",
         "Mixture",
         "StandardNormal",
         "VampPrior",
@@ -119,7 +123,9 @@ __all__ = [
     "Batch",
     "Bernoulli",
     "BernoulliLogit",
+    "BernoulliPrior",
     "Categorical",
+    "Codes",
     "ContinuousBernoulli",
     "ContinuousFlow",
     "ConvDecoder",
@@ -148,6 +154,7 @@ __all__ = [
     "Mixture",
     "Normal",
     "NormalMixture",
+    "OneHot",
     "PerDatum",
     "Renyi",
     "ReweightedWakeSleep",
