@@ -27,10 +27,10 @@ if TYPE_CHECKING:
         NormalMixture,
     )
     from latentia.ladder import climb
-    from latentia.learners import CoordinateAscent, ExpectationMaximization
-    from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LogJoint
+    from latentia.learners import CoordinateAscent, ExpectationMaximization, ReweightedWakeSleep, Sleep, WakeSleep
+    from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LogJoint, SigmoidBeliefNetwork
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
-    from latentia.posteriors import Amortized, Exact, Iterative, MeanField, PerDatum, SemiAmortized
+    from latentia.posteriors import Amortized, Exact, Iterative, Layered, MeanField, PerDatum, SemiAmortized
     from latentia.priors import Mixture, StandardNormal, VampPrior
     from latentia.runs import Run, fit, fit_recipe, load
     from latentia.training import advi
@@ -72,6 +72,9 @@ _HOMES = {
     "learners": (
         "CoordinateAscent",
         "ExpectationMaximization",
+        "ReweightedWakeSleep",
+        "Sleep",
+        "WakeSleep",
     ),
     "models": (
         "BernoulliLogit",
@@ -79,6 +82,7 @@ _HOMES = {
         "FactorAnalysis",
         "LogJoint",
         "PPCA",
+        "SigmoidBeliefNetwork",
     ),
     "networks": (
         "ConvDecoder",
@@ -89,6 +93,7 @@ _HOMES = {
         "Amortized",
         "Exact",
         "Iterative",
+        "Layered",
         "MeanField",
         "PerDatum",
         "SemiAmortized",
@@ -136,6 +141,7 @@ __all__ = [
     "Iwae",
     "Laplace",
     "LatentiaError",
+    "Layered",
     "LogJoint",
     "LowRankNormal",
     "MeanField",
@@ -144,10 +150,14 @@ __all__ = [
     "NormalMixture",
     "PerDatum",
     "Renyi",
+    "ReweightedWakeSleep",
     "Run",
     "SemiAmortized",
+    "SigmoidBeliefNetwork",
+    "Sleep",
     "StandardNormal",
     "VampPrior",
+    "WakeSleep",
     "advi",
     "climb",
     "fit",

@@ -1,5 +1,7 @@
 """Layers of bits against the product of conditionals written out, in both directions over one layout."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor
@@ -20,7 +22,7 @@ class Written:
     def __init__(self, upwards: bool) -> None:
         order = WIDTHS if upwards else WIDTHS[::-1]
         self.upwards, self.first = upwards, torch.randn(B, order[0], dtype=torch.float64)
-        self.weights = [torch.randn(a, b, dtype=torch.float64) for a, b in zip(order, order[1:], strict=False)]
+        self.weights = [torch.randn(a, b, dtype=torch.float64) for a, b in pairwise(order)]
         self.d = LayeredBits(self.first, [lambda z, w=w: z @ w for w in self.weights], WIDTHS, upwards)
 
     def log_prob(self, z: Tensor) -> Tensor:

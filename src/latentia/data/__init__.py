@@ -11,6 +11,7 @@ from latentia.data.frey_faces import FREY_FACES
 from latentia.data.known_models import KNOWN_MODELS, known_model
 from latentia.data.mnist import FASHION_MNIST, MNIST
 from latentia.data.named import Named, load_data
+from latentia.data.newsgroups import NEWSGROUPS_W100
 from latentia.data.oil_flow import OIL_FLOW
 from latentia.data.omniglot import OMNIGLOT
 from latentia.data.split import Split
@@ -23,6 +24,7 @@ DATASETS: dict[str, Named] = {
     "omniglot": OMNIGLOT,
     "frey_faces": FREY_FACES,
     "oil_flow": OIL_FLOW,
+    "newsgroups_w100": NEWSGROUPS_W100,
 }
 
 __all__ = [

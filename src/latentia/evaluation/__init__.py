@@ -6,6 +6,7 @@ from latentia.evaluation.gaps import Gaps, gaps
 from latentia.evaluation.gibbs import Gibbs, gibbs
 from latentia.evaluation.gradient_noise import GradientNoise, gradient_noise
 from latentia.evaluation.held_out import evaluate_split, quick_look
+from latentia.evaluation.importance import Weighted, weighted_mean
 from latentia.evaluation.ladder import Ladder, Rung
 from latentia.evaluation.latents import latents, mean_and_error, mutual_information, some_places, some_rows
 from latentia.evaluation.pareto import k_hats, smoothed
@@ -23,6 +24,7 @@ __all__ = [
     "Ladder",
     "Rung",
     "Sandwich",
+    "Weighted",
     "ais",
     "chunk_sizes",
     "evaluate_split",
@@ -40,4 +42,5 @@ __all__ = [
     "smoothed",
     "some_places",
     "some_rows",
+    "weighted_mean",
 ]

@@ -13,8 +13,18 @@ from latentia.core import Batch
 from latentia.core.errors import LatentiaError, RecipeError, nearest
 from latentia.families import DiagonalNormal, FullRankNormal
 from latentia.models import GenerativeModel, HasExactPosterior
-from latentia.posteriors import Amortized, Exact, Iterative, MeanField, PerDatum, Posterior, Refined, SemiAmortized
-from latentia.recipe import Component, build_posterior, describe_posterior
+from latentia.posteriors import (
+    POSTERIORS,
+    Amortized,
+    Exact,
+    Iterative,
+    MeanField,
+    PerDatum,
+    Posterior,
+    Refined,
+    SemiAmortized,
+)
+from latentia.recipe import Component, build_posterior, constructor_parameters, describe_posterior
 
 # The network of an iterative posterior sees slopes and no rows, so that the encoder's would not do.
 ITERATIVE: Component = {"name": "mlp", "hidden": [256, 256], "activation": "elu"}
@@ -44,7 +54,7 @@ class Scene:
             return self.own
         if isinstance(self.own, SemiAmortized):
             return self.own.encoder
-        found = build_posterior({"name": "amortized"}, tuple(self.model.x_shape), self.model.z_shape.numel())
+        found = build_posterior({"name": "amortized"}, self.model)
         assert isinstance(found, Amortized)
         self.encoder_seconds = self.train(found)
         return found
@@ -91,14 +101,17 @@ def _like(scene: Scene, changes: Component) -> Posterior:
         component = describe_posterior(scene.encoder)
     except RecipeError:
         component = {"name": "amortized"}
-    return build_posterior({**component, **changes}, tuple(scene.model.x_shape), _n_latents(scene))
+    # Networks and families serve all; other options are the encoder's own.
+    has = constructor_parameters(POSTERIORS[changes.get("name", component["name"])])
+    kept = {option: value for option, value in component.items() if option in ("name", *has)}
+    return build_posterior({**kept, **changes}, scene.model)
 
 
 def _semi_amortized(scene: Scene) -> Posterior:
     if isinstance(scene.own, SemiAmortized):
         return scene.own
     encoder = deepcopy(scene.encoder)
-    found = SemiAmortized(encoder.network, encoder.family)
+    found = SemiAmortized(encoder.network, encoder.family, see_mask=encoder.see_mask)
     # Whatever the encoder learned of the data's place and spread goes with it.
     found.encoder.load_state_dict(encoder.state_dict())
     found.fresh = False

@@ -20,6 +20,7 @@ from latentia.models.gaussian_mixture import GaussianMixture
 from latentia.models.log_joint import LogJoint
 from latentia.models.noisy_or import NoisyOr
 from latentia.models.ppca import PPCA
+from latentia.models.sigmoid_belief import SigmoidBeliefNetwork, as_conditionals, check_layers
 
 MODELS: dict[str, type[GenerativeModel]] = {
     "decoded": Decoded,
@@ -28,6 +29,7 @@ MODELS: dict[str, type[GenerativeModel]] = {
     "bernoulli-logit": BernoulliLogit,
     "noisy-or": NoisyOr,
     "bayes-net": BayesNet,
+    "sigmoid-belief": SigmoidBeliefNetwork,
 }
 
 __all__ = [
@@ -49,6 +51,9 @@ __all__ = [
     "HasNamedEvidence",
     "LogJoint",
     "NoisyOr",
+    "SigmoidBeliefNetwork",
+    "as_conditionals",
+    "check_layers",
     "check_raw",
     "ordered",
     "positive_ordered",

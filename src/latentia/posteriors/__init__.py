@@ -5,6 +5,7 @@ from latentia.posteriors.base import Posterior
 from latentia.posteriors.clamped import Clamped
 from latentia.posteriors.exact import Exact
 from latentia.posteriors.iterative import Iterative
+from latentia.posteriors.layered import Layered
 from latentia.posteriors.mean_field import MeanField
 from latentia.posteriors.per_datum import PerDatum
 from latentia.posteriors.refined import Refined
@@ -21,6 +22,7 @@ POSTERIORS: dict[str, type[Posterior]] = {
     "semi-amortized": SemiAmortized,
     "iterative": Iterative,
     "clamped": Clamped,
+    "layered": Layered,
 }
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Clamped",
     "Exact",
     "Iterative",
+    "Layered",
     "MeanField",
     "PerDatum",
     "Posterior",
