@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from latentia.bounds import Elbo, Iwae, Renyi
     from latentia.core import Batch, LatentiaError
-    from latentia.data import Dataset, from_arrays, load_data
+    from latentia.data import Dataset, from_arrays, known_model, load_data
     from latentia.evaluation import Evaluation
     from latentia.families import (
         Bernoulli,
@@ -25,12 +25,22 @@ if TYPE_CHECKING:
         LowRankNormal,
         Normal,
         NormalMixture,
+        OneHotBlocks,
     )
     from latentia.ladder import climb
     from latentia.learners import CoordinateAscent, ExpectationMaximization, ReweightedWakeSleep, Sleep, WakeSleep
-    from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LogJoint, SigmoidBeliefNetwork
+    from latentia.models import (
+        PPCA,
+        BayesNet,
+        BernoulliLogit,
+        Decoded,
+        FactorAnalysis,
+        LogJoint,
+        NoisyOr,
+        SigmoidBeliefNetwork,
+    )
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
-    from latentia.posteriors import Amortized, Exact, Iterative, Layered, MeanField, PerDatum, SemiAmortized
+    from latentia.posteriors import Amortized, Clamped, Exact, Iterative, Layered, MeanField, PerDatum, SemiAmortized
     from latentia.priors import Mixture, StandardNormal, VampPrior
     from latentia.runs import Run, fit, fit_recipe, load
     from latentia.training import advi
@@ -50,6 +60,7 @@ _HOMES = {
     "data": (
         "Dataset",
         "from_arrays",
+        "known_model",
         "load_data",
     ),
     "evaluation": ("Evaluation",),
@@ -67,6 +78,7 @@ _HOMES = {
         "LowRankNormal",
         "Normal",
         "NormalMixture",
+        "OneHotBlocks",
     ),
     "ladder": ("climb",),
     "learners": (
@@ -77,10 +89,12 @@ _HOMES = {
         "WakeSleep",
     ),
     "models": (
+        "BayesNet",
         "BernoulliLogit",
         "Decoded",
         "FactorAnalysis",
         "LogJoint",
+        "NoisyOr",
         "PPCA",
         "SigmoidBeliefNetwork",
     ),
@@ -91,6 +105,7 @@ _HOMES = {
     ),
     "posteriors": (
         "Amortized",
+        "Clamped",
         "Exact",
         "Iterative",
         "Layered",
@@ -117,9 +132,11 @@ __all__ = [
     "PPCA",
     "Amortized",
     "Batch",
+    "BayesNet",
     "Bernoulli",
     "BernoulliLogit",
     "Categorical",
+    "Clamped",
     "ContinuousBernoulli",
     "ContinuousFlow",
     "ConvDecoder",
@@ -146,8 +163,10 @@ __all__ = [
     "LowRankNormal",
     "MeanField",
     "Mixture",
+    "NoisyOr",
     "Normal",
     "NormalMixture",
+    "OneHotBlocks",
     "PerDatum",
     "Renyi",
     "ReweightedWakeSleep",
@@ -163,6 +182,7 @@ __all__ = [
     "fit",
     "fit_recipe",
     "from_arrays",
+    "known_model",
     "load",
     "load_data",
     "mlp",
