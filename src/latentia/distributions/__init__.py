@@ -23,6 +23,8 @@ from latentia.distributions.multivariate import (
 )
 from latentia.distributions.observed import observed_log_prob
 from latentia.distributions.registry import DISTRIBUTIONS
+from latentia.distributions.relaxation import Bits, Codes, Relaxable, relaxable
+from latentia.distributions.states import LIMIT, HasStates, n_states, states
 from latentia.distributions.structured import (
     Autoregressive,
     Chain,
@@ -48,9 +50,12 @@ from latentia.distributions.univariate import (
 __all__ = [
     "DISTRIBUTIONS",
     "DRAWS_FOR_A_MEAN",
+    "LIMIT",
     "Autoregressive",
     "BetaBinomial",
+    "Bits",
     "Chain",
+    "Codes",
     "ContinuousBernoulli",
     "Delta",
     "DiscretizedLogistic",
@@ -59,6 +64,7 @@ __all__ = [
     "Entry",
     "Erlang",
     "Gompertz",
+    "HasStates",
     "Hierarchy",
     "How",
     "HypersphericalUniform",
@@ -75,6 +81,7 @@ __all__ = [
     "Radial",
     "Rayleigh",
     "Reciprocal",
+    "Relaxable",
     "StudentTRadius",
     "Triangular",
     "TruncatedNormal",
@@ -86,6 +93,9 @@ __all__ = [
     "has_closed_kl",
     "has_mean",
     "kl_per_dimension",
+    "n_states",
     "observed_log_prob",
     "point",
+    "relaxable",
+    "states",
 ]
