@@ -34,6 +34,10 @@ class Relaxable(ABC):
     def noisy(self, n_draws: int) -> Tensor:
         """Logits plus standard noise, whose cut is a draw: (K, B, *event). It carries a gradient."""
 
+    def draw(self, n_draws: int) -> Tensor:
+        """K draws in 0 and 1, (K, B, *event); where a logit is not a number one of them, without the host looking."""
+        return self.harden(self.noisy(n_draws))
+
     @abstractmethod
     def harden(self, noisy: Tensor) -> Tensor:
         """The draw that the noise makes, in 0 and 1; no gradient."""

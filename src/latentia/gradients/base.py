@@ -9,6 +9,7 @@ from torch.distributions import Distribution
 from latentia.bounds import Bound
 from latentia.core import Batch
 from latentia.core.errors import NoReparameterization
+from latentia.distributions import relaxable
 from latentia.models import GenerativeModel
 from latentia.weights import Terms
 
@@ -64,8 +65,11 @@ def reparameterized_draws(q: Distribution, n_draws: int, needed_by: str) -> Tens
 
 def plain_draws(q: Distribution, n_draws: int) -> Tensor:
     """K draws that carry no gradient: (K, B, *z_shape)."""
+    factors = relaxable(q)
     with torch.no_grad():
-        # The same draws where both exist; but ``Normal.sample`` has the host look for a bad scale, and raises at one.
+        # torch's own ``sample`` has the host look for a bad parameter, and raises at one; a step on it is to be skipped.
+        if factors is not None:
+            return factors.draw(n_draws)
         return q.rsample((n_draws,)) if q.has_rsample else q.sample((n_draws,))
 
 

@@ -20,7 +20,7 @@ from latentia.priors import PRIORS, VampPrior
 from latentia.recipe.schema import Component, Recipe
 
 # Constructor arguments that follow from the data and the latents; a recipe neither needs nor may set them.
-FROM_CONTEXT = ("n_latents", "n_values", "x_shape", "in_shape", "out_shape", "per_value", "encode")
+FROM_CONTEXT = ("n_latents", "n_values", "x_shape", "z_shape", "in_shape", "out_shape", "per_value", "encode")
 # What a required option is where a recipe does not say.
 IF_MISSING = {"hidden": [256, 256]}
 
@@ -72,9 +72,10 @@ def build_bound(recipe: Recipe) -> Bound:
     return cast("Bound", make("bound", recipe.bound, BOUNDS, Context({})))
 
 
-def build_gradient(recipe: Recipe) -> Gradient:
-    """The recipe's gradient."""
-    return cast("Gradient", make("gradient", recipe.gradient, GRADIENTS, Context({})))
+def build_gradient(recipe: Recipe, x_shape: tuple[int, ...], z_shape: tuple[int, ...]) -> Gradient:
+    """The recipe's gradient, for rows of ``x_shape`` and a z of ``z_shape``; networks in it have fresh weights."""
+    context = Context({"x_shape": x_shape, "z_shape": z_shape})
+    return cast("Gradient", make("gradient", recipe.gradient, GRADIENTS, context))
 
 
 def build_learner(component: Component, offered: Mapping[str, object]) -> Learner:

@@ -139,7 +139,8 @@ def fit_recipe(
         raise RecipeError(f"the recipe says x_shape {wanted.x_shape}, the data's is {tuple(rows.x_shape)}; leave it out.")
     with seeded(wanted.fit.seed):
         model, posterior = build(wanted, tuple(rows.x_shape), rows.levels)
-    method = Method(model, posterior, build_bound(wanted), build_gradient(wanted), wanted.draws, wanted.learner)
+        gradient = build_gradient(wanted, tuple(rows.x_shape), tuple(model.z_shape))
+    method = Method(model, posterior, build_bound(wanted), gradient, wanted.draws, wanted.learner)
     full = _recipe_of(wanted.name, method, rows, wanted.fit)
     if isinstance(full, Recipe):
         full = full.model_copy(update={"about": wanted.about, "evaluation_draws": wanted.evaluation_draws})
