@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 
 from latentia.bounds import Bound
 from latentia.core import Batch
-from latentia.gradients.base import Estimate, draw_credits, plain_draws, proper
+from latentia.gradients.base import Estimate, plain_draws, proper, score_surrogate
 from latentia.gradients.discrete import refuse_continuous, seen
 from latentia.gradients.moving import Moving
 from latentia.models import GenerativeModel
@@ -68,7 +68,7 @@ class Nvil(nn.Module):
             # Everything that reaches the posterior does so through log q.
             parts = parts._replace(log_q=scale * parts.log_q + (1 - scale) * parts.log_q.detach())
         instead = (guessed + center).expand_as(reward)
-        surrogate = bound(parts.weights(kl_weight)) + (draw_credits(bound, reward, instead) * parts.log_q).sum(0)
+        surrogate = score_surrogate(bound, parts, instead, kl_weight)
         error = (reward - instead).mean(0)
         return Estimate(proper(bound, parts), surrogate + scale * error * guess, parts.rate())
 
