@@ -29,23 +29,25 @@ from latentia.priors import Prior
 from latentia.report.log_chart import Line, log_panels
 
 N_VALUES, N_ROWS = 64, 10
-Make = Callable[[int], Gradient]
-# Name to a gradient for so many bits, and the draws at which the table shows it.
-ESTIMATORS: dict[str, tuple[Make, Sequence[int]]] = {
-    "score function, no baseline": (lambda d: ScoreFunction(decay=None), (1,)),
-    "score function, moving average": (lambda d: ScoreFunction(), (1,)),
-    "NVIL": (lambda d: Nvil((N_VALUES,)), (1,)),
-    "leave-one-out": (lambda d: LeaveOneOut(), (2, 8)),
-    "REBAR": (lambda d: Rebar(), (1,)),
-    "RELAX": (lambda d: Relax((N_VALUES,), (d,)), (1,)),
-    "relaxed, temperature 1": (lambda d: Relaxed(1.0), (1,)),
-    "relaxed, temperature 0.5": (lambda d: Relaxed(0.5), (1,)),
-    "relaxed, temperature 0.1": (lambda d: Relaxed(0.1), (1,)),
-    "straight-through, temperature 0.5": (lambda d: Relaxed(0.5, straight_through=True), (1,)),
-    "enumerated": (lambda d: Enumerated(), (1,)),
-}
 # What the figure shows, at every number of draws.
 DRAWN = ("score function, no baseline", "NVIL", "leave-one-out", "REBAR", "RELAX", "relaxed, temperature 0.5")
+
+
+def estimators(bits: int) -> dict[str, tuple[Callable[[], Gradient], Sequence[int]]]:
+    """Name to a gradient for so many bits, and the draws at which the table shows it."""
+    return {
+        "score function, no baseline": (lambda: ScoreFunction(decay=None), (1,)),
+        "score function, moving average": (ScoreFunction, (1,)),
+        "NVIL": (lambda: Nvil((N_VALUES,)), (1,)),
+        "leave-one-out": (LeaveOneOut, (2, 8)),
+        "REBAR": (Rebar, (1,)),
+        "RELAX": (lambda: Relax((N_VALUES,), (bits,)), (1,)),
+        "relaxed, temperature 1": (lambda: Relaxed(1.0), (1,)),
+        "relaxed, temperature 0.5": (lambda: Relaxed(0.5), (1,)),
+        "relaxed, temperature 0.1": (lambda: Relaxed(0.1), (1,)),
+        "straight-through, temperature 0.5": (lambda: Relaxed(0.5, straight_through=True), (1,)),
+        "enumerated": (lambda: Enumerated(2**bits), (1,)),
+    }
 
 
 class Coins(Prior):
@@ -63,11 +65,11 @@ class Found(NamedTuple):
     """One estimator's account.
 
     Attributes:
-        score: largest |mean - truth| in standard errors; NaN where the truth is not known.
+        score: the largest |mean - truth| in standard errors; NaN where the truth is not known.
         bias: length of mean - truth, freed of noise, over the truth's.
         error: mean squared distance from the truth.
         variance: total variance.
-        seconds: of one estimate with its backward pass.
+        seconds: of one estimate with its backward pass, of the processor.
     """
 
     score: float
@@ -109,11 +111,11 @@ def compare(model: Decoded, posterior: Amortized, batch: Batch, options: argpars
     """Print the table of one moment of training; the figure's lines."""
     exact = slope(Enumerated(2**options.bits), Elbo(), model, posterior, batch)
     print(f"The true gradient has length {float(exact.norm()):.3g}.\n")
-    print("| gradient | draws | largest score | bias | variance | variance, trained | ms |")
+    print("| gradient | draws | largest score | bias | variance | variance, trained | ms of CPU |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
     lines = []
-    for name, (make, table) in ESTIMATORS.items():
-        fresh, trained = make(options.bits), make(options.bits)
+    for name, (make, table) in estimators(options.bits).items():
+        fresh, trained = make(), make()
         learns = isinstance(trained, nn.Module) and any(True for _ in trained.parameters())
         if learns:
             teach(trained, model, posterior, batch, options.control_steps)
@@ -132,8 +134,9 @@ def compare(model: Decoded, posterior: Amortized, batch: Batch, options: argpars
 
 
 def row(name: str, draws: int, found: Found, trained: Found | None) -> str:
-    known = not math.isnan(found.score)
-    cells = [name, f"{draws}", f"{found.score:.1f}" if known else "–", f"{found.bias:.1%}" if known else "–"]
+    score = "" if math.isnan(found.score) else f"{found.score:.1f}"
+    # Below, a bias cannot be told from noise: 1e-3 by chance, over the encoder's 780 numbers.
+    cells = [name, f"{draws}", score, f"{found.bias:.0%}" if found.score > 4.9 else ""]
     cells += [f"{found.variance:.3g}", f"{trained.variance:.3g}" if trained else "", f"{1000 * found.seconds:.1f}"]
     return "| " + " | ".join(cells) + " |"
 
@@ -149,9 +152,9 @@ def measure(
     truth: Tensor | None,
 ) -> Found:
     repeats = min(repeats, 10) if isinstance(gradient, Enumerated) else repeats
-    start = time.perf_counter()
+    start = time.process_time()
     noise = gradient_noise(gradient, bound, model, posterior, batch, n_draws, repeats)
-    seconds = (time.perf_counter() - start) / repeats
+    seconds = (time.process_time() - start) / repeats
     if truth is None:
         return Found(math.nan, math.nan, math.nan, noise.total_variance, seconds)
     miss = noise.mean - truth
@@ -200,7 +203,7 @@ def teach(gradient: Gradient, model: Decoded, posterior: Amortized, batch: Batch
 
 def train(learner: Joint, x: Tensor, until: int, rows: int = 100) -> float:
     """Model and encoder, up to so many steps; the last hundred batches' ELBO."""
-    seen = [float("nan")]
+    seen: list[float] = []
     while learner.steps < until:
         pick = torch.randint(len(x), (rows,))
         seen.append(float(learner.step(batch_of(x[pick], len(x)))["bound"]))
