@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.testing import assert_close
 
@@ -252,3 +252,28 @@ def test_more_tuples_than_the_limit_are_refused_and_fewer_draws_are_not() -> Non
         Enumerated()(Iwae(), scene.model, q, scene.batch, 5)
     with pytest.raises(LatentiaError, match=r"8 states an event, wanted at most 7; .*leave-one-out"):
         Enumerated(limit=7)(Elbo(), scene.model, q, scene.batch, 1)
+
+
+def test_a_control_variate_starts_where_it_was_told_to() -> None:
+    for speed in (1.0, 10.0):
+        temperature, scale = Rebar(0.3, 0.7, speed).present
+        assert (temperature.item(), scale.item()) == (pytest.approx(0.3), pytest.approx(0.7))
+
+
+@pytest.mark.parametrize("name", ["nvil", "relax"])
+def test_a_network_hears_x_and_nothing_that_was_not_observed(name: str) -> None:
+    gradient = Nvil((4,), [8]) if name == "nvil" else Relax((4,), (3,), [8])
+    for parameter in gradient.parameters():
+        nn.init.normal_(parameter)
+    x = torch.rand(5, 4)
+
+    def heard(x: Tensor, mask: Tensor | None = None) -> Tensor:
+        batch = Batch(x, torch.arange(5), 5, mask=mask)
+        if isinstance(gradient, Nvil):
+            return gradient.guess(batch)
+        return gradient.free_form(torch.full((2, 5, 3), 0.4), batch)
+
+    assert bool((heard(x) != heard(x + 0.1)).all())
+    mask = torch.rand(5, 4) < 0.5
+    hidden = torch.where(mask, x, torch.nan)
+    assert_close(heard(hidden, mask), heard(torch.where(mask, x, 0.0)))

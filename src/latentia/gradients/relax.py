@@ -50,6 +50,6 @@ class Relax(ControlVariate):
         nn.init.zeros_(self.network.last.weight)
         nn.init.zeros_(self.network.last.bias)
 
-    def free_form(self, soft: Tensor, batch: Batch) -> Tensor | None:
+    def free_form(self, soft: Tensor, batch: Batch) -> Tensor:
         x = seen(batch).flatten(1).to(soft).expand(len(soft), -1, -1)
         return self.network.raw(torch.cat([soft.flatten(2), x], -1)).squeeze(-1).squeeze(-1)
