@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from latentia.bounds import Elbo, Iwae, Renyi
     from latentia.core import Batch, LatentiaError
-    from latentia.data import Dataset, from_arrays, load_data
+    from latentia.data import Dataset, from_arrays, known_model, load_data
     from latentia.evaluation import Evaluation
     from latentia.families import (
         Bernoulli,
@@ -26,12 +26,22 @@ if TYPE_CHECKING:
         Normal,
         NormalMixture,
         OneHot,
+        OneHotBlocks,
     )
     from latentia.ladder import climb
     from latentia.learners import CoordinateAscent, ExpectationMaximization, ReweightedWakeSleep, Sleep, WakeSleep
-    from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LogJoint, SigmoidBeliefNetwork
+    from latentia.models import (
+        PPCA,
+        BayesNet,
+        BernoulliLogit,
+        Decoded,
+        FactorAnalysis,
+        LogJoint,
+        NoisyOr,
+        SigmoidBeliefNetwork,
+    )
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
-    from latentia.posteriors import Amortized, Exact, Iterative, Layered, MeanField, PerDatum, SemiAmortized
+    from latentia.posteriors import Amortized, Clamped, Exact, Iterative, Layered, MeanField, PerDatum, SemiAmortized
     from latentia.priors import BernoulliPrior, Codes, Mixture, StandardNormal, VampPrior
     from latentia.runs import Run, fit, fit_recipe, load
     from latentia.training import advi
@@ -51,6 +61,7 @@ _HOMES = {
     "data": (
         "Dataset",
         "from_arrays",
+        "known_model",
         "load_data",
     ),
     "evaluation": ("Evaluation",),
@@ -69,6 +80,7 @@ _HOMES = {
         "Normal",
         "NormalMixture",
         "OneHot",
+        "OneHotBlocks",
     ),
     "ladder": ("climb",),
     "learners": (
@@ -79,10 +91,12 @@ _HOMES = {
         "WakeSleep",
     ),
     "models": (
+        "BayesNet",
         "BernoulliLogit",
         "Decoded",
         "FactorAnalysis",
         "LogJoint",
+        "NoisyOr",
         "PPCA",
         "SigmoidBeliefNetwork",
     ),
@@ -93,6 +107,7 @@ _HOMES = {
     ),
     "posteriors": (
         "Amortized",
+        "Clamped",
         "Exact",
         "Iterative",
         "Layered",
@@ -121,10 +136,12 @@ __all__ = [
     "PPCA",
     "Amortized",
     "Batch",
+    "BayesNet",
     "Bernoulli",
     "BernoulliLogit",
     "BernoulliPrior",
     "Categorical",
+    "Clamped",
     "Codes",
     "ContinuousBernoulli",
     "ContinuousFlow",
@@ -152,9 +169,11 @@ __all__ = [
     "LowRankNormal",
     "MeanField",
     "Mixture",
+    "NoisyOr",
     "Normal",
     "NormalMixture",
     "OneHot",
+    "OneHotBlocks",
     "PerDatum",
     "Renyi",
     "ReweightedWakeSleep",
@@ -170,6 +189,7 @@ __all__ = [
     "fit",
     "fit_recipe",
     "from_arrays",
+    "known_model",
     "load",
     "load_data",
     "mlp",

@@ -10,12 +10,13 @@ from latentia.bounds import BOUNDS
 from latentia.core.errors import LatentiaError, NoReparameterization, RecipeError, ShapeError
 from latentia.data import DATASETS
 from latentia.families import FAMILIES
-from latentia.gradients import GRADIENTS
+from latentia.gradients import GRADIENTS, Relax
 from latentia.models import MODELS
 from latentia.networks import NETWORKS
 from latentia.posteriors import POSTERIORS
 from latentia.priors import PRIORS
 from latentia.recipe import (
+    SIMULATED,
     Recipe,
     build,
     build_bound,
@@ -30,7 +31,7 @@ from latentia.recipe import (
     recipe_values,
     with_overrides,
 )
-from latentia.runs import fit_recipe
+from latentia.runs import fit_recipe, for_learner
 
 IMAGE = (1, 8, 8)
 
@@ -127,13 +128,23 @@ def test_every_bound_and_gradient_survives_the_round_trip() -> None:
         assert describe_gradient(again) == describe_gradient(gradient)
 
 
+def test_a_gradient_is_built_for_the_shapes_of_x_and_z_which_a_recipe_may_not_set() -> None:
+    wanted = Recipe(gradient={"name": "relax", "hidden": [7], "temperature": 0.3})
+    gradient = build_gradient(wanted, IMAGE, (3, 4))
+    assert isinstance(gradient, Relax)
+    assert gradient.network.in_shape == (torch.Size(IMAGE).numel() + 12,)
+    assert describe_gradient(gradient)["hidden"] == [7]
+    with pytest.raises(RecipeError, match="unknown option"):
+        build_gradient(Recipe(gradient={"name": "nvil", "x_shape": [3]}), IMAGE, (3,))
+
+
 @pytest.mark.parametrize("name", named_recipes())
 def test_every_named_recipe_is_complete_and_carries_its_own_name(name: str) -> None:
     values, source = recipe_values(name)
     recipe = parse_recipe(values, source)
     assert recipe.name == name
     assert recipe.about
-    assert recipe.data.name in DATASETS
+    assert recipe.data.name in {*DATASETS, SIMULATED}
     assert values["format"] == 1
 
 
@@ -279,3 +290,15 @@ def test_building_draws_only_from_torchs_random_state() -> None:
         return torch.cat([p.flatten() for p in build(recipe, IMAGE, 17)[0].parameters()])
 
     assert torch.equal(weights(), weights())
+
+
+def test_a_recipe_for_another_learner_keeps_what_that_one_takes() -> None:
+    values = {"bound": "iwae", "gradient": "reparameterized", "draws": 5, "fit": {"beta": 2.0, "clip": 3.0, "lr": 0.1}}
+    recipe = parse_recipe({**values, "latents": 4}, "test")
+    em = for_learner(recipe, {"name": "em"})
+    assert (em.bound, em.gradient, em.draws) == ({"name": "elbo"}, {"name": "auto"}, 1)
+    assert (em.fit.beta, em.fit.clip, em.fit.lr, em.latents) == (1.0, None, 0.1, 4)
+    assert em.learner == {"name": "em"}
+    wake = for_learner(recipe, {"name": "reweighted-wake-sleep"})
+    assert (wake.bound, wake.draws, wake.fit.beta, wake.fit.clip) == ({"name": "elbo"}, 5, 1.0, 3.0)
+    assert for_learner(recipe, {"name": "joint"}) == recipe

@@ -90,7 +90,8 @@ def test_a_loaded_run_draws_the_rows_that_it_was_fitted_on(data: dict[str, Any],
 
 def test_a_run_of_a_published_model_needs_nothing_but_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_bif(tmp_path)
-    wanted = {**recipe(observed=[0.2, 0.9]), "model": {"source": str(path)}, "posterior": {"name": "clamped"}}
+    wanted = {**recipe(observed=[0.2, 0.9]), "model": {"source": str(path)}, "posterior": {"name": "clamped"}, "draws": 1}
+    wanted["learner"] = {"name": "sleep", "observed": [0, 1]}
     run = fit_recipe(wanted, progress=False)
     run.save(tmp_path / "run")
     path.unlink()

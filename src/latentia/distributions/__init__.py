@@ -1,5 +1,6 @@
 """Distributions that torch.distributions lacks, and what is done to any of them."""
 
+from latentia.distributions.columns import Columns, discrete_columns, per_latent
 from latentia.distributions.discrete import (
     BetaBinomial,
     DiscretizedLogistic,
@@ -28,6 +29,8 @@ from latentia.distributions.multivariate import (
 )
 from latentia.distributions.observed import observed_log_prob
 from latentia.distributions.registry import DISTRIBUTIONS
+from latentia.distributions.relaxation import Bits, Codes, Relaxable, relaxable
+from latentia.distributions.states import LIMIT, HasStates, n_states, states
 from latentia.distributions.structured import (
     Autoregressive,
     Chain,
@@ -55,9 +58,13 @@ from latentia.distributions.univariate import (
 __all__ = [
     "DISTRIBUTIONS",
     "DRAWS_FOR_A_MEAN",
+    "LIMIT",
     "Autoregressive",
     "BetaBinomial",
+    "Bits",
     "Chain",
+    "Codes",
+    "Columns",
     "ContinuousBernoulli",
     "Delta",
     "DiscretizedLogistic",
@@ -66,6 +73,7 @@ __all__ = [
     "Entry",
     "Erlang",
     "Gompertz",
+    "HasStates",
     "Hierarchy",
     "How",
     "HypersphericalUniform",
@@ -86,6 +94,7 @@ __all__ = [
     "Radial",
     "Rayleigh",
     "Reciprocal",
+    "Relaxable",
     "StudentTRadius",
     "Triangular",
     "TruncatedNormal",
@@ -94,12 +103,17 @@ __all__ = [
     "block_columns",
     "closed_kl",
     "describe",
+    "discrete_columns",
     "grid_nats_to_bits",
     "has_closed_kl",
     "has_mean",
     "kl_per_dimension",
     "layers_of_bits",
     "log_one_minus_exp",
+    "n_states",
     "observed_log_prob",
+    "per_latent",
     "point",
+    "relaxable",
+    "states",
 ]

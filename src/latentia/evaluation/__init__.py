@@ -8,7 +8,14 @@ from latentia.evaluation.gradient_noise import GradientNoise, gradient_noise
 from latentia.evaluation.held_out import evaluate_split, quick_look
 from latentia.evaluation.importance import Weighted, weighted_mean
 from latentia.evaluation.ladder import Ladder, Rung
-from latentia.evaluation.latents import latents, mean_and_error, mutual_information, some_places, some_rows
+from latentia.evaluation.latents import (
+    expected_x,
+    latents,
+    mean_and_error,
+    mutual_information,
+    some_places,
+    some_rows,
+)
 from latentia.evaluation.pareto import k_hats, smoothed
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
 
@@ -28,6 +35,7 @@ __all__ = [
     "ais",
     "chunk_sizes",
     "evaluate_split",
+    "expected_x",
     "gaps",
     "gibbs",
     "gradient_noise",

@@ -14,7 +14,7 @@ from latentia.ladder.climb import REASONS, VALIDATION_ROWS, Told, left_out
 from latentia.ladder.measure import log_evidence, measure
 from latentia.ladder.rungs import ITERATIVE
 from latentia.posteriors import POSTERIORS, Amortized, Exact, PerDatum
-from latentia.recipe import Component, Recipe, constructor_parameters
+from latentia.recipe import Component, Recipe, constructor_parameters, default_posterior_family
 from latentia.runs import Run, fit_recipe, for_learner
 
 PARTS = ("network", "family")
@@ -114,6 +114,8 @@ def _measured(name: str, run: Run, rows: Split, draws: int, seed: int) -> Rung:
     known = log_evidence(model, rows)
     if known is not None:
         log_px = known[1].double()
+    elif default_posterior_family(model) != "diagonal-normal":
+        log_px = found.log_px  # a search in normals has nothing to say of a discrete z
     else:
         search = PerDatum(DiagonalNormal(), model.z_shape.numel(), steps=500, draws=8)
         searched = measure(model, search, rows, draws, seed)

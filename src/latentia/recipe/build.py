@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from torch.distributions import constraints
 
 from latentia.bounds import BOUNDS, Bound
 from latentia.core.errors import RecipeError, nearest
+from latentia.distributions import discrete_columns
 from latentia.families import FAMILIES, Family
 from latentia.gradients import GRADIENTS, Gradient
 from latentia.learners import LEARNERS, Learner
@@ -23,8 +23,10 @@ from latentia.recipe.source import with_source
 
 # Constructor arguments that follow from the data and the latents; a recipe neither needs nor may set them.
 FROM_CONTEXT = ("n_latents", "n_values", "x_shape", "z_shape", "in_shape", "out_shape", "per_value", "encode")
-# What a posterior and its family may take from the model, where a recipe leaves it out.
-FROM_MODEL = ("layers", "sizes")
+# What a posterior, and what its family, takes from the model where a recipe leaves it out.
+POSTERIOR_FROM_MODEL, FAMILY_FROM_MODEL = ("layers",), ("sizes",)
+# The family of each kind of discrete latents.
+DISCRETE_FAMILIES = {"bits": "bernoulli", "codes": "one-hot", "blocks": "one-hot-blocks"}
 # What a required option is where a recipe does not say.
 IF_MISSING = {"hidden": [256, 256]}
 # More characters of a value than this are left out of a message.
@@ -106,15 +108,18 @@ def build_model(
 def build_posterior(component: Component, model: GenerativeModel) -> Posterior:
     """A posterior for a model's z and x; what the model knows fills options that are left out. Raises as ``build``."""
     x_shape, z_shape = tuple(model.x_shape), tuple(model.z_shape)
-    known = {name: getattr(model, name) for name in FROM_MODEL if hasattr(model, name)}
-    context = _context(x_shape, z_shape[0], known)
+    own, familys = (
+        {name: getattr(model, name) for name in names if hasattr(model, name)}
+        for names in (POSTERIOR_FROM_MODEL, FAMILY_FROM_MODEL)
+    )
+    context = _context(x_shape, z_shape[0], own)
     name, options = split_component("posterior", component)
     kind = lookup("posterior", name, POSTERIORS)
     wanted = constructor_parameters(kind)
     parts: dict[str, object] = {}
     if wanted.get("family") is Family:
-        default = default_posterior_family(model)
-        parts["family"] = make("posterior.family", options.pop("family", {}), FAMILIES, context, default=default)
+        default, shapes = default_posterior_family(model), Context(context.fixed, familys)
+        parts["family"] = make("posterior.family", options.pop("family", {}), FAMILIES, shapes, default=default)
     if wanted.get("network") is Network:
         family = cast("Family", parts["family"])
         in_shape, per_value = x_shape, family.raw_per_value
@@ -179,15 +184,8 @@ def default_posterior_family(model: GenerativeModel) -> str:
     """The family whose draws lie where the model's prior puts its mass: bits, one-hot codes, blocks of them, or reals."""
     if isinstance(model, Decoded) and isinstance(model.p_z, VampPrior):
         return "diagonal-normal"  # made of the answers of the encoder that is not made yet
-    try:
-        support: Any = model.prior().support
-    except NotImplementedError:
-        return "diagonal-normal"
-    if support is None or not support.is_discrete:
-        return "diagonal-normal"
-    while hasattr(support, "base_constraint"):
-        support = support.base_constraint
-    return {constraints.boolean: "bernoulli", constraints.one_hot: "one-hot"}.get(support, "one-hot-blocks")
+    columns = discrete_columns(model.prior())
+    return "diagonal-normal" if columns is None else DISCRETE_FAMILIES[columns.kind]
 
 
 def _context(x_shape: tuple[int, ...], n_latents: int, defaults: Mapping[str, Any] | None = None) -> Context:

@@ -12,8 +12,8 @@ from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import DataError, RecipeError
 from latentia.data import DATASETS, Dataset, Split, as_dataset, checked_split, load_data
-from latentia.distributions import DRAWS_FOR_A_MEAN, point
-from latentia.evaluation import DEFAULT_MEMORY, Evaluation, Ladder, evaluate_split, mean_and_error, quiet
+from latentia.distributions import DRAWS_FOR_A_MEAN, discrete_columns, point
+from latentia.evaluation import DEFAULT_MEMORY, Evaluation, Ladder, evaluate_split, expected_x, mean_and_error, quiet
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.recipe import SIMULATED, Recipe
@@ -144,8 +144,15 @@ class Run:
             return torch.cat([p.squeeze(0).cpu() for p in parts])
 
     def reconstruct(self, x: Any, mask: Any = None) -> Tensor:
-        """Rows x to their posterior mean and back, as ``encode``: (N, *x_shape), on the CPU."""
-        return self.decode(self.encode(x, mask))
+        """Rows x to their posterior mean and back, as ``encode``: (N, *x_shape), on the CPU.
+
+        Of a discrete z, whose mean is no value that it takes, the way back is averaged over draws from the posterior.
+        """
+        if discrete_columns(self.model.prior()) is None:
+            return self.decode(self.encode(x, mask))
+        with quiet(self.model, self.posterior, seed=0):
+            answers = ((self.posterior.infer(self.model, batch), batch.given) for batch in self._batches(x, mask))
+            return torch.cat([expected_x(self.model, q, given).cpu() for q, given in answers])
 
     def infer(
         self, observed: Mapping[str, Any], top: int = 10, check: Check = "none", draws: int = 10_000, seed: int = 0
