@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -73,3 +74,39 @@ def test_the_linear_regression_meets_its_closed_form() -> None:
     q = found.posterior.infer()
     assert float(((q.mean - mean).abs() / sd).max()) < 1e-3, "by its parameters, without draws"
     assert float((q.covariance_matrix / sd / sd[:, None] - covariance / sd / sd[:, None]).abs().max()) < 1e-3
+
+
+def test_wake_sleep_bias_measures_zero_where_the_model_is_the_truth(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["wake_sleep_bias.py", "--steps", "20", "--seeds", "1"])
+    example = runpy.run_path(str(EXAMPLES / "wake_sleep_bias.py"), run_name="__main__")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| o")]
+    assert len(lines) == 7, "two ways for one bar, five where they overlap"
+    assert all(float(line.split("|")[2]) > 0 for line in lines)
+    law = example["OneBar"](3)
+    model, _ = example["mixture"](3, seed=0)
+    with torch.no_grad():
+        chance = law.pixel_chances(torch.eye(6).repeat(2, 1))  # every bar is two of the twelve parts
+        model.network.last.weight.copy_(torch.logit(chance).T)
+        model.network.last.bias.zero_()
+    assert abs(example["divergence"](law, model)) < 1e-6
+
+
+def test_sigmoid_belief_leaves_a_row_a_method_and_a_curve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On bars, which are smaller than the digits that it is for."""
+    only = ["linear/leave-one-out", "deep/wake-sleep", "deep/reweighted-5", "deep/vimco-5"]
+    arguments = [str(tmp_path), "--data", "bars", "--steps", "6", "--every", "4", "--test-rows", "20", "--test-draws", "5"]
+    monkeypatch.setattr(sys, "argv", ["sigmoid_belief_mnist.py", *arguments, "--only", *only])
+    runpy.run_path(str(EXAMPLES / "sigmoid_belief_mnist.py"), run_name="__main__")
+    table = capsys.readouterr().out
+    assert (tmp_path / "table.md").read_text(encoding="utf-8") == table
+    rows = (tmp_path / "curves.csv").read_text(encoding="utf-8").splitlines()
+    assert [row.split(",")[:3] for row in rows[1:]] == [
+        [name, draws, step] for name, draws in zip(only, "2155", strict=True) for step in "46"
+    ]
+    picture = (tmp_path / "curves.svg").read_text(encoding="utf-8")
+    assert picture.startswith("<svg xmlns=")
+    assert picture.count('class="line') == 2 * 4

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         LowRankNormal,
         Normal,
         NormalMixture,
+        OneHot,
         OneHotBlocks,
     )
     from latentia.ladder import climb
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     )
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
     from latentia.posteriors import Amortized, Clamped, Exact, Iterative, Layered, MeanField, PerDatum, SemiAmortized
-    from latentia.priors import Mixture, StandardNormal, VampPrior
+    from latentia.priors import BernoulliPrior, Codes, Mixture, StandardNormal, VampPrior
     from latentia.runs import Run, fit, fit_recipe, load
     from latentia.training import advi
 
@@ -78,6 +79,7 @@ _HOMES = {
         "LowRankNormal",
         "Normal",
         "NormalMixture",
+        "OneHot",
         "OneHotBlocks",
     ),
     "ladder": ("climb",),
@@ -114,6 +116,8 @@ _HOMES = {
         "SemiAmortized",
     ),
     "priors": (
+        "BernoulliPrior",
+        "Codes",
         "Mixture",
         "StandardNormal",
         "VampPrior",
@@ -135,8 +139,10 @@ __all__ = [
     "BayesNet",
     "Bernoulli",
     "BernoulliLogit",
+    "BernoulliPrior",
     "Categorical",
     "Clamped",
+    "Codes",
     "ContinuousBernoulli",
     "ContinuousFlow",
     "ConvDecoder",
@@ -166,6 +172,7 @@ __all__ = [
     "NoisyOr",
     "Normal",
     "NormalMixture",
+    "OneHot",
     "OneHotBlocks",
     "PerDatum",
     "Renyi",

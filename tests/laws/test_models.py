@@ -207,7 +207,7 @@ def test_every_family_decodes(family: str, network: str, x_shape: tuple[int, ...
 @pytest.mark.parametrize("name", sorted(PRIORS))
 def test_every_prior_decodes_and_learns(name: str) -> None:
     prior = build(PRIORS[name], {}, {"n_latents": D, "x_shape": (V,)})
-    model = Decoded(prior, MLP(D, [6], V), Bernoulli())
+    model = Decoded(prior, MLP(prior.z_shape, [6], V), Bernoulli())
     if isinstance(prior, VampPrior):
         prior.attach(Amortized(MLP(V, [], D, per_value=2), DiagonalNormal()).encode)
     x = model.sample(B)

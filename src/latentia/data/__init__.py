@@ -4,6 +4,7 @@ To add a data set: a file here and its line in ``DATASETS``; the laws in tests/d
 """
 
 from latentia.data.arrays import checked_split
+from latentia.data.bars import BARS, OVERLAPPING_BARS, OneBar, OverlappingBars
 from latentia.data.binarized_mnist import BINARIZED_MNIST
 from latentia.data.dataset import SPLIT_NAMES, Binarize, Dataset, as_dataset, from_arrays, from_splits
 from latentia.data.digits import DIGITS
@@ -25,6 +26,8 @@ DATASETS: dict[str, Named] = {
     "frey_faces": FREY_FACES,
     "oil_flow": OIL_FLOW,
     "newsgroups_w100": NEWSGROUPS_W100,
+    "bars": BARS,
+    "overlapping_bars": OVERLAPPING_BARS,
 }
 
 __all__ = [
@@ -34,6 +37,8 @@ __all__ = [
     "Binarize",
     "Dataset",
     "Named",
+    "OneBar",
+    "OverlappingBars",
     "Split",
     "as_dataset",
     "checked_split",

@@ -14,6 +14,7 @@ from latentia.families.laplace import Laplace
 from latentia.families.low_rank_normal import LowRankNormal
 from latentia.families.normal import Normal
 from latentia.families.normal_mixture import NormalMixture
+from latentia.families.one_hot import OneHot
 from latentia.families.one_hot_blocks import OneHotBlocks
 
 FAMILIES: dict[str, type[Family]] = {
@@ -31,6 +32,7 @@ FAMILIES: dict[str, type[Family]] = {
     "continuous-flow": ContinuousFlow,
     "normal-mixture": NormalMixture,
     "one-hot-blocks": OneHotBlocks,
+    "one-hot": OneHot,
 }
 
 __all__ = [
@@ -49,5 +51,6 @@ __all__ = [
     "LowRankNormal",
     "Normal",
     "NormalMixture",
+    "OneHot",
     "OneHotBlocks",
 ]
