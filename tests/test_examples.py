@@ -5,6 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torch.testing import assert_close
+
+from latentia import Amortized, Bernoulli, Iwae, mlp
+from latentia.gradients import Enumerated
+from latentia.models import Decoded
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -20,6 +26,30 @@ def test_gradient_variance_draws_a_line_for_each_gradient(
     picture = out.read_text(encoding="utf-8")
     assert picture.startswith("<svg xmlns=")
     assert picture.count('class="line"') == 6 * 2 + 6, "six gradients in two panels, and the key"
+
+
+def test_recognition_says_how_far_off_and_how_fast(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Small models under the published names, since the files themselves are nobody's to copy."""
+    network = "variable a { type discrete [2] { x, y }; } variable b { type discrete [3] { u, v, w }; }"
+    network += "probability (a) { table 0.3 0.7; } probability (b | a) { (x) 0.2 0.3 0.5; (y) 0.6 0.3 0.1; }"
+    symptoms = ", ".join(f"symptom {i} (0.9)" for i in range(15))
+    table = f'Diseases,Symptoms\nplague,"{symptoms}"\ncold,"symptom 3 (0.5)"\n'
+    for folder, file, text in (
+        ("bayes_nets", "asia.bif", network),
+        ("health_knowledge_graph", "DerivedKnowledgeGraph_final.csv", table),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).write_text(text)
+    monkeypatch.setenv("LATENTIA_DATA", str(tmp_path))
+    arguments = ["asia", "health_knowledge_graph", "--steps", "2", "--cases", "30", "--hard", "2", "--sweeps", "5"]
+    monkeypatch.setattr(sys, "argv", ["recognition.py", *arguments])
+    runpy.run_path(str(EXAMPLES / "recognition.py"), run_name="__main__")
+    said = capsys.readouterr().out
+    assert said.count("absolute error: mean") == 2 + 5
+    assert said.count("seconds a case") == 2
+    assert "2 cases of 1" in said
 
 
 def test_how_many_latents_counts_five(
@@ -49,3 +79,67 @@ def test_the_linear_regression_meets_its_closed_form() -> None:
     q = found.posterior.infer()
     assert float(((q.mean - mean).abs() / sd).max()) < 1e-3, "by its parameters, without draws"
     assert float((q.covariance_matrix / sd / sd[:, None] - covariance / sd / sd[:, None]).abs().max()) < 1e-3
+
+
+def test_discrete_gradients_tables_every_estimator_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "figure.svg"
+    arguments = [str(out), "--bits", "3", "--repeats", "3", "--control-steps", "2", "--draws", "1", "2", "--steps", "2", "4"]
+    monkeypatch.setattr(sys, "argv", ["discrete_gradients.py", *arguments])
+    runpy.run_path(str(EXAMPLES / "discrete_gradients.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    rows = [line for line in printed.splitlines() if line.startswith("| ") and not line.startswith(("| gradient", "| ---"))]
+    assert len(rows) == 2 * (11 + 1 + 2), "a second row of leave-one-out, and two under the importance-weighted bound"
+    exact = [row.split("|")[3].strip() for row in rows if row.startswith("| enumerated")]
+    assert exact == ["0.0", "0.0"]
+    picture = out.read_text(encoding="utf-8")
+    assert picture.startswith("<svg xmlns=")
+    assert picture.count('class="line"') == 6 * 2 + 6, "six gradients in two panels, and the key"
+
+
+def test_pairs_of_states_make_the_importance_weighted_bound_s_gradient() -> None:
+    """Against ``enumerated``, which sums over tuples by itself where they are few."""
+    example = runpy.run_path(str(EXAMPLES / "discrete_gradients.py"))
+    model = Decoded(example["Coins"](3), mlp(3, [4], 64), Bernoulli())
+    posterior = Amortized(mlp(64, [], 3), Bernoulli())
+    batch = example["batch_of"]((torch.rand(5, 64) < 0.3).float(), 5)
+    surrogate = Enumerated()(Iwae(), model, posterior.infer(model, batch), batch, 2).surrogate.mean()
+    exact = torch.cat([slope.flatten() for slope in torch.autograd.grad(surrogate, list(posterior.parameters()))])
+    assert_close(example["pairs_slope"](model, posterior, batch, chunk=3).float(), exact, rtol=1e-4, atol=1e-5)
+
+
+def test_wake_sleep_bias_measures_zero_where_the_model_is_the_truth(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["wake_sleep_bias.py", "--steps", "20", "--seeds", "1"])
+    example = runpy.run_path(str(EXAMPLES / "wake_sleep_bias.py"), run_name="__main__")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| o")]
+    assert len(lines) == 7, "two ways for one bar, five where they overlap"
+    assert all(float(line.split("|")[2]) > 0 for line in lines)
+    law = example["OneBar"](3)
+    model, _ = example["mixture"](3, seed=0)
+    with torch.no_grad():
+        chance = law.pixel_chances(torch.eye(6).repeat(2, 1))  # every bar is two of the twelve parts
+        model.network.last.weight.copy_(torch.logit(chance).T)
+        model.network.last.bias.zero_()
+    assert abs(example["divergence"](law, model)) < 1e-6
+
+
+def test_sigmoid_belief_leaves_a_row_a_method_and_a_curve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On bars, which are smaller than the digits that it is for."""
+    only = ["linear/leave-one-out", "deep/wake-sleep", "deep/reweighted-5", "deep/vimco-5"]
+    arguments = [str(tmp_path), "--data", "bars", "--steps", "6", "--every", "4", "--test-rows", "20", "--test-draws", "5"]
+    monkeypatch.setattr(sys, "argv", ["sigmoid_belief_mnist.py", *arguments, "--only", *only])
+    runpy.run_path(str(EXAMPLES / "sigmoid_belief_mnist.py"), run_name="__main__")
+    table = capsys.readouterr().out
+    assert (tmp_path / "table.md").read_text(encoding="utf-8") == table
+    rows = (tmp_path / "curves.csv").read_text(encoding="utf-8").splitlines()
+    assert [row.split(",")[:3] for row in rows[1:]] == [
+        [name, draws, step] for name, draws in zip(only, "2155", strict=True) for step in "46"
+    ]
+    picture = (tmp_path / "curves.svg").read_text(encoding="utf-8")
+    assert picture.startswith("<svg xmlns=")
+    assert picture.count('class="line') == 2 * 4

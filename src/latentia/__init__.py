@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from latentia.bounds import Elbo, Iwae, Renyi
     from latentia.core import Batch, LatentiaError
-    from latentia.data import Dataset, from_arrays, load_data
+    from latentia.data import Dataset, from_arrays, known_model, load_data
     from latentia.evaluation import Evaluation
     from latentia.families import (
         Bernoulli,
@@ -26,13 +26,42 @@ if TYPE_CHECKING:
         Multinomial,
         Normal,
         NormalMixture,
+        OneHot,
+        OneHotBlocks,
     )
     from latentia.ladder import climb
-    from latentia.learners import CoordinateAscent, ExpectationMaximization, NaturalGradient
-    from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LatentDirichlet, LogJoint
+    from latentia.learners import (
+        CoordinateAscent,
+        ExpectationMaximization,
+        NaturalGradient,
+        ReweightedWakeSleep,
+        Sleep,
+        WakeSleep,
+    )
+    from latentia.models import (
+        PPCA,
+        BayesNet,
+        BernoulliLogit,
+        Decoded,
+        FactorAnalysis,
+        LatentDirichlet,
+        LogJoint,
+        NoisyOr,
+        SigmoidBeliefNetwork,
+    )
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
-    from latentia.posteriors import Amortized, Exact, Iterative, MeanField, PerDatum, SemiAmortized, VariationalFactor
-    from latentia.priors import LaplaceDirichlet, Mixture, StandardNormal, VampPrior
+    from latentia.posteriors import (
+        Amortized,
+        Clamped,
+        Exact,
+        Iterative,
+        Layered,
+        MeanField,
+        PerDatum,
+        SemiAmortized,
+        VariationalFactor,
+    )
+    from latentia.priors import BernoulliPrior, Codes, LaplaceDirichlet, Mixture, StandardNormal, VampPrior
     from latentia.runs import Run, fit, fit_recipe, load
     from latentia.training import advi
 
@@ -52,6 +81,7 @@ _HOMES = {
     "data": (
         "Dataset",
         "from_arrays",
+        "known_model",
         "load_data",
     ),
     "evaluation": ("Evaluation",),
@@ -70,20 +100,28 @@ _HOMES = {
         "Multinomial",
         "Normal",
         "NormalMixture",
+        "OneHot",
+        "OneHotBlocks",
     ),
     "ladder": ("climb",),
     "learners": (
         "CoordinateAscent",
         "ExpectationMaximization",
         "NaturalGradient",
+        "ReweightedWakeSleep",
+        "Sleep",
+        "WakeSleep",
     ),
     "models": (
+        "BayesNet",
         "BernoulliLogit",
         "Decoded",
         "FactorAnalysis",
         "LatentDirichlet",
         "LogJoint",
+        "NoisyOr",
         "PPCA",
+        "SigmoidBeliefNetwork",
     ),
     "networks": (
         "ConvDecoder",
@@ -92,8 +130,10 @@ _HOMES = {
     ),
     "posteriors": (
         "Amortized",
+        "Clamped",
         "Exact",
         "Iterative",
+        "Layered",
         "MeanField",
         "PerDatum",
         "SemiAmortized",
@@ -101,6 +141,8 @@ _HOMES = {
     ),
     "priors": (
         "LaplaceDirichlet",
+        "BernoulliPrior",
+        "Codes",
         "Mixture",
         "StandardNormal",
         "VampPrior",
@@ -119,9 +161,13 @@ __all__ = [
     "PPCA",
     "Amortized",
     "Batch",
+    "BayesNet",
     "Bernoulli",
     "BernoulliLogit",
+    "BernoulliPrior",
     "Categorical",
+    "Clamped",
+    "Codes",
     "ContinuousBernoulli",
     "ContinuousFlow",
     "ConvDecoder",
@@ -145,26 +191,35 @@ __all__ = [
     "LaplaceDirichlet",
     "LatentDirichlet",
     "LatentiaError",
+    "Layered",
     "LogJoint",
     "LowRankNormal",
     "MeanField",
     "Mixture",
     "Multinomial",
     "NaturalGradient",
+    "NoisyOr",
     "Normal",
     "NormalMixture",
+    "OneHot",
+    "OneHotBlocks",
     "PerDatum",
     "Renyi",
+    "ReweightedWakeSleep",
     "Run",
     "SemiAmortized",
+    "SigmoidBeliefNetwork",
+    "Sleep",
     "StandardNormal",
     "VampPrior",
     "VariationalFactor",
+    "WakeSleep",
     "advi",
     "climb",
     "fit",
     "fit_recipe",
     "from_arrays",
+    "known_model",
     "load",
     "load_data",
     "mlp",

@@ -24,6 +24,8 @@ SIZES = {
     "frey_faces": (1_572, 197, 196),
     "oil_flow": (1_000, 1_000, 1_000),
     "newsgroups_w100": (12_994, 1_624, 1_624),
+    "bars": (8_000, 1_000, 1_000),
+    "overlapping_bars": (8_000, 1_000, 1_000),
 }
 USUAL_X_SHAPE = (1, 28, 28)
 X_SHAPES = {
@@ -31,10 +33,15 @@ X_SHAPES = {
     "frey_faces": (1, 28, 20),
     "oil_flow": (12,),
     "newsgroups_w100": (100,),
+    "bars": (1, 4, 4),
+    "overlapping_bars": (1, 4, 4),
 }
 USUAL_LEVELS, LEVELS = 256, {"digits": 17, "binarized_mnist": 2, "oil_flow": None, "newsgroups_w100": 2}
+LEVELS |= {"bars": 2, "overlapping_bars": 2}
 USUAL_BINARIZE, BINARIZE = "none", {"digits": "dynamic", "mnist": "dynamic", "omniglot": "dynamic"}
-UNLABELLED = {"frey_faces"}
+UNLABELLED = {"frey_faces", "overlapping_bars"}
+# Drawn from a law over so few images that rows repeat by right.
+DRAWN = {"bars", "overlapping_bars"}
 every_set = pytest.mark.parametrize("name", DATASETS)
 
 
@@ -110,6 +117,8 @@ def test_what_is_stated(name: str) -> None:
 def test_splits_are_disjoint(name: str) -> None:
     data = load_data(name, "none")
     rows = values(data).flatten(1)
+    if name in DRAWN:
+        pytest.skip("rows repeat by right; each is a draw of its own")
     assert len(rows.unique(dim=0)) == len(rows) == sum(SIZES[name])
 
 

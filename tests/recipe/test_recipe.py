@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from latentia.bounds import BOUNDS
-from latentia.core.errors import LatentiaError, RecipeError
+from latentia.core.errors import LatentiaError, NoReparameterization, RecipeError, ShapeError
 from latentia.data import DATASETS
 from latentia.families import FAMILIES
-from latentia.gradients import GRADIENTS
+from latentia.gradients import GRADIENTS, Relax
 from latentia.models import MODELS
 from latentia.networks import NETWORKS
 from latentia.posteriors import POSTERIORS
 from latentia.priors import PRIORS
 from latentia.recipe import (
+    SIMULATED,
     Recipe,
     build,
     build_bound,
@@ -30,7 +31,7 @@ from latentia.recipe import (
     recipe_values,
     with_overrides,
 )
-from latentia.runs import fit_recipe
+from latentia.runs import fit_recipe, for_learner
 
 IMAGE = (1, 8, 8)
 
@@ -47,12 +48,25 @@ def rebuilt(values: dict, x_shape: tuple[int, ...] = IMAGE) -> None:
         assert {k: v.shape for k, v in one.state_dict().items()} == {k: v.shape for k, v in two.state_dict().items()}
 
 
+# What a part cannot do without; the models' rows are as long as the test's.
+FAMILY_OPTIONS: dict[str, dict] = {"one-hot-blocks": {"sizes": [3, 1]}}
+A_VARIABLE = {"name": "a", "states": ["u", "v", "w", "x", "y", "z"], "table": [0.25, 0.25, 0.2, 0.1, 0.1, 0.1]}
+MODEL_OPTIONS: dict[str, dict] = {
+    "noisy-or": {"causes": ["p", "q", "r"], "effects": list("abcdefghijkl"), "edges": [[0, 1, 0.5], [2, 3, 0.25]]},
+    "bayes-net": {"variables": [A_VARIABLE, {**A_VARIABLE, "name": "b"}]},
+    "sigmoid-belief": {"layers": [3, 2], "hidden": [4]},
+}
+DISCRETE = ("noisy-or", "bayes-net", "sigmoid-belief")
+NEEDS_A_SLOPE = ("per-datum", "semi-amortized", "iterative")
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_survives_the_round_trip_as_a_likelihood_or_as_a_posterior(name: str) -> None:
-    as_posterior = {"latents": 4, "posterior": {"name": "amortized", "family": name}}
+    family = {"name": name, **FAMILY_OPTIONS.get(name, {})}
+    as_posterior = {"latents": 4, "posterior": {"name": "amortized", "family": family}}
     rebuilt(as_posterior)
     if "n_latents" not in FAMILIES[name].__init__.__annotations__:
-        rebuilt({"latents": 4, "model": {"name": "decoded", "family": name}})
+        rebuilt({"latents": 4, "model": {"name": "decoded", "family": family}})
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -72,7 +86,15 @@ def test_every_prior_survives_the_round_trip(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("posterior", POSTERIORS)
 def test_every_model_survives_the_round_trip_under_every_posterior(name: str, posterior: str) -> None:
-    rebuilt({"latents": 3, "model": name, "posterior": posterior}, x_shape=(12,))
+    values = {"latents": 3, "model": {"name": name, **MODEL_OPTIONS.get(name, {})}, "posterior": posterior}
+    if name in DISCRETE and posterior in NEEDS_A_SLOPE:
+        with pytest.raises(NoReparameterization, match="continuous family"):
+            rebuilt(values, x_shape=(12,))
+    elif posterior == "clamped" and name != "bayes-net":
+        with pytest.raises(ShapeError, match=r"one-hot-blocks|amortized"):
+            rebuilt(values, x_shape=(12,))
+    else:
+        rebuilt(values, x_shape=(12,))
 
 
 @pytest.mark.parametrize("name", ["flow", "inverse-autoregressive", "continuous-flow", "low-rank-normal", "normal-mixture"])
@@ -101,8 +123,19 @@ def test_every_bound_and_gradient_survives_the_round_trip() -> None:
         bound = build_bound(Recipe(bound={"name": name}))
         assert describe_bound(build_bound(Recipe(bound=describe_bound(bound)))) == describe_bound(bound)
     for name in GRADIENTS:
-        gradient = build_gradient(Recipe(gradient={"name": name}))
-        assert describe_gradient(build_gradient(Recipe(gradient=describe_gradient(gradient)))) == describe_gradient(gradient)
+        gradient = build_gradient(Recipe(gradient={"name": name}), IMAGE, (3,))
+        again = build_gradient(Recipe(gradient=describe_gradient(gradient)), IMAGE, (3,))
+        assert describe_gradient(again) == describe_gradient(gradient)
+
+
+def test_a_gradient_is_built_for_the_shapes_of_x_and_z_which_a_recipe_may_not_set() -> None:
+    wanted = Recipe(gradient={"name": "relax", "hidden": [7], "temperature": 0.3})
+    gradient = build_gradient(wanted, IMAGE, (3, 4))
+    assert isinstance(gradient, Relax)
+    assert gradient.network.in_shape == (torch.Size(IMAGE).numel() + 12,)
+    assert describe_gradient(gradient)["hidden"] == [7]
+    with pytest.raises(RecipeError, match="unknown option"):
+        build_gradient(Recipe(gradient={"name": "nvil", "x_shape": [3]}), IMAGE, (3,))
 
 
 @pytest.mark.parametrize("name", named_recipes())
@@ -111,7 +144,7 @@ def test_every_named_recipe_is_complete_and_carries_its_own_name(name: str) -> N
     recipe = parse_recipe(values, source)
     assert recipe.name == name
     assert recipe.about
-    assert recipe.data.name in DATASETS
+    assert recipe.data.name in {*DATASETS, SIMULATED}
     assert values["format"] == 1
 
 
@@ -257,3 +290,15 @@ def test_building_draws_only_from_torchs_random_state() -> None:
         return torch.cat([p.flatten() for p in build(recipe, IMAGE, 17)[0].parameters()])
 
     assert torch.equal(weights(), weights())
+
+
+def test_a_recipe_for_another_learner_keeps_what_that_one_takes() -> None:
+    values = {"bound": "iwae", "gradient": "reparameterized", "draws": 5, "fit": {"beta": 2.0, "clip": 3.0, "lr": 0.1}}
+    recipe = parse_recipe({**values, "latents": 4}, "test")
+    em = for_learner(recipe, {"name": "em"})
+    assert (em.bound, em.gradient, em.draws) == ({"name": "elbo"}, {"name": "auto"}, 1)
+    assert (em.fit.beta, em.fit.clip, em.fit.lr, em.latents) == (1.0, None, 0.1, 4)
+    assert em.learner == {"name": "em"}
+    wake = for_learner(recipe, {"name": "reweighted-wake-sleep"})
+    assert (wake.bound, wake.draws, wake.fit.beta, wake.fit.clip) == ({"name": "elbo"}, 5, 1.0, 3.0)
+    assert for_learner(recipe, {"name": "joint"}) == recipe

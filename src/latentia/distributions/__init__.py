@@ -1,13 +1,19 @@
 """Distributions that torch.distributions lacks, and what is done to any of them."""
 
+from latentia.distributions.columns import Columns, discrete_columns, per_latent
 from latentia.distributions.discrete import (
     BetaBinomial,
     DiscretizedLogistic,
     DiscretizedLogisticMixture,
+    LogOffBernoulli,
     MultinomialGivenTotal,
     NegativeBinomial,
+    OneHotBlocks,
+    OneHotBlocksSupport,
     ZeroInflated,
+    block_columns,
     grid_nats_to_bits,
+    log_one_minus_exp,
     log_orders,
 )
 from latentia.distributions.entry import Entry, How
@@ -25,14 +31,18 @@ from latentia.distributions.multivariate import (
 )
 from latentia.distributions.observed import observed_log_prob
 from latentia.distributions.registry import DISTRIBUTIONS
+from latentia.distributions.relaxation import Bits, Codes, Relaxable, relaxable
+from latentia.distributions.states import LIMIT, HasStates, n_states, states
 from latentia.distributions.structured import (
     Autoregressive,
     Chain,
     Hierarchy,
+    LayeredBits,
     LinearEmission,
     LinearGaussianChain,
     LinearGaussianObservations,
     Masked,
+    layers_of_bits,
 )
 from latentia.distributions.univariate import (
     ContinuousBernoulli,
@@ -50,9 +60,13 @@ from latentia.distributions.univariate import (
 __all__ = [
     "DISTRIBUTIONS",
     "DRAWS_FOR_A_MEAN",
+    "LIMIT",
     "Autoregressive",
     "BetaBinomial",
+    "Bits",
     "Chain",
+    "Codes",
+    "Columns",
     "ContinuousBernoulli",
     "Delta",
     "DiscretizedLogistic",
@@ -61,13 +75,16 @@ __all__ = [
     "Entry",
     "Erlang",
     "Gompertz",
+    "HasStates",
     "Hierarchy",
     "How",
     "HypersphericalUniform",
     "LaplaceRadius",
+    "LayeredBits",
     "LinearEmission",
     "LinearGaussianChain",
     "LinearGaussianObservations",
+    "LogOffBernoulli",
     "Logistic",
     "LogitRelaxedBernoulli",
     "Masked",
@@ -75,21 +92,32 @@ __all__ = [
     "NegativeBinomial",
     "NormalMixture",
     "NormalRadius",
+    "OneHotBlocks",
+    "OneHotBlocksSupport",
     "Radial",
     "Rayleigh",
     "Reciprocal",
+    "Relaxable",
     "StudentTRadius",
     "Triangular",
     "TruncatedNormal",
     "VonMisesFisher",
     "ZeroInflated",
+    "block_columns",
     "closed_kl",
     "describe",
+    "discrete_columns",
     "grid_nats_to_bits",
     "has_closed_kl",
     "has_mean",
     "kl_per_dimension",
+    "layers_of_bits",
+    "log_one_minus_exp",
     "log_orders",
+    "n_states",
     "observed_log_prob",
+    "per_latent",
     "point",
+    "relaxable",
+    "states",
 ]

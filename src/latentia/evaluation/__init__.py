@@ -4,10 +4,19 @@ from latentia.evaluation.annealing import Annealed, Sandwich, ais, reverse_ais, 
 from latentia.evaluation.coherence import Coherence, coherence, diversity, top_words
 from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
 from latentia.evaluation.gaps import Gaps, gaps
+from latentia.evaluation.gibbs import Gibbs, gibbs
 from latentia.evaluation.gradient_noise import GradientNoise, gradient_noise
 from latentia.evaluation.held_out import evaluate_split, quick_look
+from latentia.evaluation.importance import Weighted, weighted_mean
 from latentia.evaluation.ladder import Ladder, Rung
-from latentia.evaluation.latents import latents, mean_and_error, mutual_information, some_places, some_rows
+from latentia.evaluation.latents import (
+    expected_x,
+    latents,
+    mean_and_error,
+    mutual_information,
+    some_places,
+    some_rows,
+)
 from latentia.evaluation.pareto import k_hats, smoothed
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
 from latentia.evaluation.topics import Topic, Topics, perplexity, perplexity_at_means, topics_of, word_chances
@@ -20,18 +29,22 @@ __all__ = [
     "Evaluation",
     "Figure",
     "Gaps",
+    "Gibbs",
     "GradientNoise",
     "Ladder",
     "Rung",
     "Sandwich",
     "Topic",
     "Topics",
+    "Weighted",
     "ais",
     "chunk_sizes",
     "coherence",
     "diversity",
     "evaluate_split",
+    "expected_x",
     "gaps",
+    "gibbs",
     "gradient_noise",
     "k_hats",
     "latents",
@@ -48,5 +61,6 @@ __all__ = [
     "some_rows",
     "top_words",
     "topics_of",
+    "weighted_mean",
     "word_chances",
 ]

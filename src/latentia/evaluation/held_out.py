@@ -8,7 +8,7 @@ from torch.distributions import Distribution
 from latentia.bounds import Bound, Elbo
 from latentia.core.errors import NoClosedForm
 from latentia.data import Split
-from latentia.distributions import closed_kl, grid_nats_to_bits
+from latentia.distributions import closed_kl, discrete_columns, grid_nats_to_bits, per_latent
 from latentia.evaluation.draws import DEFAULT_MEMORY, quiet, row_totals
 from latentia.evaluation.latents import latents, mean_and_error, mutual_information
 from latentia.evaluation.pareto import LARGEST_K_HAT, k_hats
@@ -19,6 +19,8 @@ from latentia.weights import Terms, terms
 
 ROWS_FOR_K_HAT = 200
 BITS_SEED = 0
+# For a count of active units in passing: what the noise of so few adds to a variance over rows is taken off again.
+DRAWS_IN_PASSING = 16
 
 
 def evaluate_split(
@@ -88,22 +90,23 @@ def quick_look(
     It is -inf where a draw of q is impossible under the model, which is an answer and no error.
     """
     totals: list[Tensor] = []
-    means, noise = [], []
+    means, noise, columns = [], [], None
     with quiet(model, posterior, seed):
         for batch in split.batches(batch_size):
             q = posterior.infer(model, batch)
             prior = model.prior(batch.given)
+            columns = discrete_columns(prior)
             parts = terms(model, q, batch, q.sample((draws,)))
             reconstruction = parts.log_likelihood.double().mean(0)
             rate = _rate(q, prior, parts).double()
             value = reconstruction - rate if bound is None or isinstance(bound, Elbo) else bound(parts.weights())
             totals.append(torch.stack([t.sum().double() for t in (value, rate, reconstruction)]))
-            mean, error = mean_and_error(q)
+            mean, error = mean_and_error(q, DRAWS_IN_PASSING)
             means.append(mean.flatten(1))
             noise.append(error.flatten(1))
         variance = torch.cat(means).var(0, correction=0) - torch.cat(noise).mean(0)
         # One sync for all of it.
-        active = (variance > ACTIVE_VARIANCE).double().sum().reshape(1)
+        active = (per_latent(variance, columns) > ACTIVE_VARIANCE).double().sum().reshape(1)
         *sums, active_units = torch.cat([torch.stack(totals).sum(0), active]).tolist()
     value, rate, reconstruction = (total / len(split) for total in sums)
     return {"bound": value, "rate": rate, "reconstruction": reconstruction, "active_units": active_units}

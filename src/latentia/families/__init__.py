@@ -15,6 +15,8 @@ from latentia.families.low_rank_normal import LowRankNormal
 from latentia.families.multinomial import Multinomial
 from latentia.families.normal import Normal
 from latentia.families.normal_mixture import NormalMixture
+from latentia.families.one_hot import OneHot
+from latentia.families.one_hot_blocks import OneHotBlocks
 
 FAMILIES: dict[str, type[Family]] = {
     "bernoulli": Bernoulli,
@@ -31,6 +33,8 @@ FAMILIES: dict[str, type[Family]] = {
     "inverse-autoregressive": InverseAutoregressive,
     "continuous-flow": ContinuousFlow,
     "normal-mixture": NormalMixture,
+    "one-hot-blocks": OneHotBlocks,
+    "one-hot": OneHot,
 }
 
 __all__ = [
@@ -50,4 +54,6 @@ __all__ = [
     "Multinomial",
     "Normal",
     "NormalMixture",
+    "OneHot",
+    "OneHotBlocks",
 ]

@@ -11,10 +11,28 @@ from torch.distributions import MultivariateNormal
 
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError, RecipeError, nearest
-from latentia.families import DiagonalNormal, FullRankNormal
+from latentia.families import Bernoulli, DiagonalNormal, Family, FullRankNormal
 from latentia.models import GenerativeModel, HasExactPosterior
-from latentia.posteriors import Amortized, Exact, Iterative, MeanField, PerDatum, Posterior, Refined, SemiAmortized
-from latentia.recipe import Component, build_posterior, describe_posterior
+from latentia.posteriors import (
+    POSTERIORS,
+    Amortized,
+    Clamped,
+    Exact,
+    Iterative,
+    Layered,
+    MeanField,
+    PerDatum,
+    Posterior,
+    Refined,
+    SemiAmortized,
+)
+from latentia.recipe import (
+    Component,
+    build_posterior,
+    constructor_parameters,
+    default_posterior_family,
+    describe_posterior,
+)
 
 # The network of an iterative posterior sees slopes and no rows, so that the encoder's would not do.
 ITERATIVE: Component = {"name": "mlp", "hidden": [256, 256], "activation": "elu"}
@@ -44,7 +62,7 @@ class Scene:
             return self.own
         if isinstance(self.own, SemiAmortized):
             return self.own.encoder
-        found = build_posterior({"name": "amortized"}, tuple(self.model.x_shape), self.model.z_shape.numel())
+        found = build_posterior({"name": "amortized"}, self.model)
         assert isinstance(found, Amortized)
         self.encoder_seconds = self.train(found)
         return found
@@ -91,27 +109,66 @@ def _like(scene: Scene, changes: Component) -> Posterior:
         component = describe_posterior(scene.encoder)
     except RecipeError:
         component = {"name": "amortized"}
-    return build_posterior({**component, **changes}, tuple(scene.model.x_shape), _n_latents(scene))
+    # Networks and families serve all; other options are the encoder's own.
+    has = constructor_parameters(POSTERIORS[changes.get("name", component["name"])])
+    kept = {option: value for option, value in component.items() if option in ("name", *has)}
+    return build_posterior({**kept, **changes}, scene.model)
 
 
 def _semi_amortized(scene: Scene) -> Posterior:
+    _check_reals(scene, "a search along slopes")
     if isinstance(scene.own, SemiAmortized):
         return scene.own
     encoder = deepcopy(scene.encoder)
-    found = SemiAmortized(encoder.network, encoder.family)
+    found = SemiAmortized(encoder.network, encoder.family, see_mask=encoder.see_mask)
     # Whatever the encoder learned of the data's place and spread goes with it.
     found.encoder.load_state_dict(encoder.state_dict())
     found.fresh = False
     return found
 
 
+def _black_box(scene: Scene) -> Posterior:
+    kinds: dict[str, type[Family]] = {"diagonal-normal": DiagonalNormal, "bernoulli": Bernoulli}
+    kind = kinds.get(default_posterior_family(scene.model))
+    if kind is None:
+        raise LatentiaError("the search is over vectors of reals or of bits, and these latents are codes")
+    return PerDatum(kind(), _n_latents(scene), steps=500, lr=0.05, draws=64, gradient="score-function")
+
+
+def _full_rank(scene: Scene) -> Posterior:
+    _check_reals(scene, "a covariance")
+    return PerDatum(FullRankNormal(_n_latents(scene)), _n_latents(scene), steps=1000, lr=0.05, draws=8)
+
+
+def _encoder(scene: Scene) -> Posterior:
+    """What answers by networks alone; the run's own where it learned one of a kind that no other rung starts from."""
+    return scene.own if isinstance(scene.own, Clamped | Layered) else scene.encoder
+
+
+def _searched(scene: Scene, make: Callable[[], Posterior]) -> Posterior:
+    """A posterior that follows slopes in z, which a discrete z has none of; said before an encoder is trained for it."""
+    _check_reals(scene, "a search along slopes")
+    return make()
+
+
+def _refined(steps: int) -> Callable[[Scene], Posterior]:
+    return lambda scene: _searched(scene, lambda: Refined(scene.encoder, steps))
+
+
+def _check_reals(scene: Scene, what: str) -> None:
+    if default_posterior_family(scene.model) != "diagonal-normal":
+        raise LatentiaError(f"{what} is of real latents, and these are discrete")
+
+
 def _iterative(scene: Scene) -> Posterior:
+    _check_reals(scene, "a search along slopes")
     if isinstance(scene.own, Iterative):
         return scene.own
     return _like(scene, {"name": "iterative", "network": ITERATIVE})
 
 
 def _flow(scene: Scene) -> Posterior:
+    _check_reals(scene, "a flow")
     if _n_latents(scene) < 2:
         raise LatentiaError("a flow needs at least two latents")
     found = _like(scene, {"family": {"name": "inverse-autoregressive"}})
@@ -142,24 +199,24 @@ RUNGS: dict[str, RungKind] = {
     "exact": RungKind("the model's own posterior, in closed form", _exact),
     "mean-field": RungKind("coordinate ascent over a product of normals, in closed form", _mean_field),
     "black-box": RungKind(
-        "per-datum VI by the score function, in diagonal normals: 500 steps of 64 draws",
-        lambda s: PerDatum(DiagonalNormal(), _n_latents(s), steps=500, lr=0.05, draws=64, gradient="score-function"),
+        "per-datum VI by the score function, in products of normals or bits: 500 steps of 64 draws",
+        _black_box,
         searched=True,
     ),
     "per-datum": RungKind(
         "per-datum VI from nothing, in the encoder's family: 1,000 reparameterized steps of 8 draws",
-        lambda s: PerDatum(deepcopy(s.encoder.family), _n_latents(s), steps=1000, draws=8),
+        lambda s: _searched(s, lambda: PerDatum(deepcopy(s.encoder.family), _n_latents(s), steps=1000, draws=8)),
         searched=True,
     ),
     "full-rank": RungKind(
         "per-datum VI with a full covariance: 1,000 steps of 8 draws",
-        lambda s: PerDatum(FullRankNormal(_n_latents(s)), _n_latents(s), steps=1000, lr=0.05, draws=8),
+        _full_rank,
         searched=True,
     ),
-    "encoder": RungKind("one network for all rows", lambda s: s.encoder),
-    "encoder+5": RungKind("the encoder, then 5 steps of per-datum VI", lambda s: Refined(s.encoder, 5), searched=True),
-    "encoder+20": RungKind("the encoder, then 20 steps of per-datum VI", lambda s: Refined(s.encoder, 20), searched=True),
-    "encoder+200": RungKind("the encoder, then 200 steps of per-datum VI", lambda s: Refined(s.encoder, 200), searched=True),
+    "encoder": RungKind("one network for all rows", _encoder),
+    "encoder+5": RungKind("the encoder, then 5 steps of per-datum VI", _refined(5), searched=True),
+    "encoder+20": RungKind("the encoder, then 20 steps of per-datum VI", _refined(20), searched=True),
+    "encoder+200": RungKind("the encoder, then 200 steps of per-datum VI", _refined(200), searched=True),
     "semi-amortized": RungKind(
         "the encoder trained on, through 5 steps with learned rates", _semi_amortized, trained=True, searched=True
     ),
@@ -180,5 +237,5 @@ def rung_kind(name: str) -> RungKind:
         return RUNGS[name]
     if steps := _STEPS.fullmatch(name):
         n = int(steps[1])
-        return RungKind(f"the encoder, then {n} steps of per-datum VI", lambda s: Refined(s.encoder, n), searched=True)
+        return RungKind(f"the encoder, then {n} steps of per-datum VI", _refined(n), searched=True)
     raise LatentiaError(f"there is no rung {name!r}; {nearest(name, list(RUNGS))}")

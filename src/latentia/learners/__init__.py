@@ -5,13 +5,18 @@ from latentia.learners.coordinate_ascent import Ascent, CoordinateAscent
 from latentia.learners.em import ExpectationMaximization
 from latentia.learners.joint import Joint
 from latentia.learners.natural_gradient import NaturalGradient
+from latentia.learners.phases import Phases
 from latentia.learners.schedules import KLWeight, LearningRate, check_schedules
+from latentia.learners.wake_sleep import ReweightedWakeSleep, Sleep, WakeSleep
 
 LEARNERS: dict[str, type[Learner]] = {
     "joint": Joint,
     "em": ExpectationMaximization,
     "coordinate-ascent": CoordinateAscent,
     "natural-gradient": NaturalGradient,
+    "wake-sleep": WakeSleep,
+    "reweighted-wake-sleep": ReweightedWakeSleep,
+    "sleep": Sleep,
 }
 
 __all__ = [
@@ -24,5 +29,9 @@ __all__ = [
     "Learner",
     "LearningRate",
     "NaturalGradient",
+    "Phases",
+    "ReweightedWakeSleep",
+    "Sleep",
+    "WakeSleep",
     "check_schedules",
 ]

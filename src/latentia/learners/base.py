@@ -51,8 +51,8 @@ class Learner(ABC):
     def own_look(self, split: Split) -> dict[str, float]:
         """A hook: held-out numbers that take the place of the loop's own, by name; nothing unless overridden.
 
-        A learner whose objective bounds no log p(x) says here by which "bound" its epochs compare. Like the loop's own look
-        it draws the same noise at every call, and leaves the random state and every module's mode as they were.
+        A learner whose objective bounds no log p(x) says here by which "bound" its epochs compare. It is asked as the loop
+        itself looks: without gradients, in evaluation mode, and from the same random seed each time.
         """
         return {}
 

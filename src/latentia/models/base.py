@@ -1,6 +1,7 @@
 """A generative model: p(x, z | given), in nats, one number a draw and row."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -169,5 +170,35 @@ class HasNaturalGradient(HasCoordinateAscent, Protocol):
             batch: some training rows.
             q: q(z) of these rows.
             rate: in [0, 1].
+        """
+        ...
+
+
+@runtime_checkable
+class HasNamedEvidence(Protocol):
+    """A model whose observations and latents have names."""
+
+    def evidence(self, observed: Mapping[str, str]) -> tuple[Tensor, Tensor]:
+        """Findings {name: value} as x (*x_shape) and mask (*x_shape), True where something was said; x is zero elsewhere.
+
+        Raises:
+            LatentiaError: a name or a value that the model does not know, with the nearest.
+        """
+        ...
+
+    def answers(self, mean: Tensor) -> list[tuple[str, str, float]]:
+        """(variable, state, probability) for a mean (*z_shape) of q."""
+        ...
+
+
+@runtime_checkable
+class HasExactMarginals(Protocol):
+    """A model that can say the posterior's mean without sampling, for some batches at least."""
+
+    def exact_marginals(self, batch: Batch) -> Tensor:
+        """E[z | x]: (B, *z_shape), float64.
+
+        Raises:
+            LatentiaError: evidence that cannot be, or more work than a machine should do.
         """
         ...

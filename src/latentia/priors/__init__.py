@@ -1,6 +1,8 @@
 """Priors by name."""
 
 from latentia.priors.base import Prior
+from latentia.priors.bernoulli import BernoulliPrior
+from latentia.priors.codes import Codes
 from latentia.priors.laplace_dirichlet import LaplaceDirichlet
 from latentia.priors.mixture import Mixture
 from latentia.priors.standard_normal import StandardNormal
@@ -11,6 +13,8 @@ PRIORS: dict[str, type[Prior]] = {
     "mixture": Mixture,
     "vamp": VampPrior,
     "laplace-dirichlet": LaplaceDirichlet,
+    "bernoulli": BernoulliPrior,
+    "codes": Codes,
 }
 
-__all__ = ["PRIORS", "LaplaceDirichlet", "Mixture", "Prior", "StandardNormal", "VampPrior"]
+__all__ = ["PRIORS", "BernoulliPrior", "Codes", "LaplaceDirichlet", "Mixture", "Prior", "StandardNormal", "VampPrior"]
