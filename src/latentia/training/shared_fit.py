@@ -79,13 +79,15 @@ class SharedFit:
     @property
     def verdict(self) -> str:
         """One sentence: what to do with the draws, and why."""
-        figures = f"k̂ {self.k_hat:.2f}, gap {self.gap:.2g} nats"
+        # Weights that are all alike to the last digits have no tail to which a shape could be fitted.
+        shape = "undefined (equal weights)" if math.isnan(self.k_hat) else f"{self.k_hat:.2f}"
+        figures = f"k̂ {shape}, gap {self.gap:.2g} nats"
         if self.gap < TINY_GAP or (self.gap < SMALL_GAP and not self.k_hat > GOOD_K_HAT):
-            shape = f"good: {figures}"
+            word = f"good: {figures}"
         elif not self.k_hat > LARGEST_K_HAT:
-            shape = f"resample: {figures}, so that moments are off, but resampled draws can be used"
+            word = f"resample: {figures}, so that moments are off, but resampled draws can be used"
         else:
-            shape = f"do not trust: {figures}, q is too narrow or of another shape"
+            word = f"do not trust: {figures}, q is too narrow or of another shape"
         notes = []
         if not self.converged:
             notes.append(f"the bound still rose by {self.gain:.2g} nats in the last round, take more steps")
@@ -93,7 +95,7 @@ class SharedFit:
             notes.append(f"starts differ by {self.disagreement:.2g} nats, there may be several modes")
         if self.dropped:
             notes.append(f"{self.dropped} of {len(self.starts)} starts left the finite numbers")
-        return "; ".join([shape, *notes])
+        return "; ".join([word, *notes])
 
     def draws(self, n: int, resampled: bool = False, seed: int = 0) -> dict[str, Tensor]:
         """n draws of each parameter by name, each (n, *shape).
