@@ -25,13 +25,14 @@ if TYPE_CHECKING:
         LowRankNormal,
         Normal,
         NormalMixture,
+        OneHot,
     )
     from latentia.ladder import climb
-    from latentia.learners import CoordinateAscent, ExpectationMaximization
-    from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LogJoint
+    from latentia.learners import CoordinateAscent, ExpectationMaximization, ReweightedWakeSleep, Sleep, WakeSleep
+    from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LogJoint, SigmoidBeliefNetwork
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
-    from latentia.posteriors import Amortized, Exact, Iterative, MeanField, PerDatum, SemiAmortized
-    from latentia.priors import Mixture, StandardNormal, VampPrior
+    from latentia.posteriors import Amortized, Exact, Iterative, Layered, MeanField, PerDatum, SemiAmortized
+    from latentia.priors import BernoulliPrior, Codes, Mixture, StandardNormal, VampPrior
     from latentia.runs import Run, fit, fit_recipe, load
     from latentia.training import advi
 
@@ -67,11 +68,15 @@ _HOMES = {
         "LowRankNormal",
         "Normal",
         "NormalMixture",
+        "OneHot",
     ),
     "ladder": ("climb",),
     "learners": (
         "CoordinateAscent",
         "ExpectationMaximization",
+        "ReweightedWakeSleep",
+        "Sleep",
+        "WakeSleep",
     ),
     "models": (
         "BernoulliLogit",
@@ -79,6 +84,7 @@ _HOMES = {
         "FactorAnalysis",
         "LogJoint",
         "PPCA",
+        "SigmoidBeliefNetwork",
     ),
     "networks": (
         "ConvDecoder",
@@ -89,11 +95,14 @@ _HOMES = {
         "Amortized",
         "Exact",
         "Iterative",
+        "Layered",
         "MeanField",
         "PerDatum",
         "SemiAmortized",
     ),
     "priors": (
+        "BernoulliPrior",
+        "Codes",
         "Mixture",
         "StandardNormal",
         "VampPrior",
@@ -114,7 +123,9 @@ __all__ = [
     "Batch",
     "Bernoulli",
     "BernoulliLogit",
+    "BernoulliPrior",
     "Categorical",
+    "Codes",
     "ContinuousBernoulli",
     "ContinuousFlow",
     "ConvDecoder",
@@ -136,18 +147,24 @@ __all__ = [
     "Iwae",
     "Laplace",
     "LatentiaError",
+    "Layered",
     "LogJoint",
     "LowRankNormal",
     "MeanField",
     "Mixture",
     "Normal",
     "NormalMixture",
+    "OneHot",
     "PerDatum",
     "Renyi",
+    "ReweightedWakeSleep",
     "Run",
     "SemiAmortized",
+    "SigmoidBeliefNetwork",
+    "Sleep",
     "StandardNormal",
     "VampPrior",
+    "WakeSleep",
     "advi",
     "climb",
     "fit",

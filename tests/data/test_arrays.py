@@ -185,3 +185,11 @@ def test_splits_of_others_must_agree(refused: Callable[..., Any]) -> None:
     named = Split(torch.zeros(4, 2), labels=torch.arange(4))
     with refused("labels run from 0 to 3, and label_names holds 3; number them from 0 to 2, or name them all."):
         from_splits("mine", part, part, named, label_names=("a", "b", "c"))
+    with refused("value_names holds 3, a row has 2 values; name each of them."):
+        from_splits("mine", part, part, part, value_names=("a", "b", "c"))
+
+
+def test_value_names_stay_with_their_rows() -> None:
+    assert from_arrays(x5).value_names is None
+    data = from_arrays(np.zeros((N, 2, 3), np.uint8), value_names=tuple("abcdef"))
+    assert data.flattened().value_names == data.to("cpu").value_names == tuple("abcdef")

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from latentia.data import SPLIT_NAMES, Dataset, binarized_mnist, load_data, mnist
+from latentia.data import SPLIT_NAMES, Dataset, binarized_mnist, load_data, mnist, newsgroups
 
 Refused = Callable[..., Any]
 WriteIdx = Callable[[Path, np.ndarray], Path]
@@ -242,3 +243,53 @@ def test_damaged_oil_flow(own: Path, changed: dict[str, np.ndarray], message: st
     save(path, oil(**changed))
     with refused(message.format(path=path, CURE=CURE)):
         load_data("oil_flow")
+
+
+WORDS = np.array([f"w{i}" for i in range(100)])
+GROUPS = np.array(["comp.*", "rec.*", "sci.*", "talk.*"])
+
+
+@pytest.fixture
+def postings(own: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
+    """Newsgroups of 50 documents, not yet on disk."""
+    monkeypatch.setattr(newsgroups, "N_DOCUMENTS", 50)
+    (own / "newsgroups_w100").mkdir()
+    documents = RANDOM.integers(0, 2, (50, 100)).astype(np.uint8)
+    return {"documents": documents, "newsgroups": np.arange(50) % 4, "wordlist": WORDS, "groupnames": GROUPS}
+
+
+def test_newsgroups_in_both_forms_are_the_same_data(own: Path, postings: dict[str, np.ndarray]) -> None:
+    folder = own / "newsgroups_w100"
+    cells = {key: postings[key].astype(object)[None] for key in ("wordlist", "groupnames")}
+    columns = scipy.sparse.csc_matrix(postings["documents"].T.astype(float))
+    bytes_from_one = (postings["newsgroups"][None] + 1).astype(np.uint8)
+    scipy.io.savemat(folder / "20news_w100.mat", {"documents": columns, "newsgroups": bytes_from_one, **cells})
+    from_matlab = load_data("newsgroups_w100")
+    save(folder / "20news_w100.npz", postings)
+    from_numpy = load_data("newsgroups_w100")
+    for data in (from_matlab, from_numpy):
+        assert data.value_names == tuple(WORDS)
+        assert data.label_names == tuple(GROUPS)
+    whole = {(group, row.tobytes()) for group, row in zip(postings["newsgroups"], postings["documents"], strict=True)}
+    for name in SPLIT_NAMES:
+        assert torch.equal(from_matlab.split(name).stored, from_numpy.split(name).stored)
+        assert torch.equal(labels(from_matlab, name), labels(from_numpy, name))
+        rows = zip(labels(from_numpy, name).tolist(), from_numpy.split(name).stored.numpy(), strict=True)
+        assert {(group, row.tobytes()) for group, row in rows} <= whole
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"documents": np.full((50, 100), 2)}, "documents in {path} are not 0 and 1 everywhere; {CURE}"),
+        ({"newsgroups": np.arange(50)}, "newsgroups in {path} runs from 0 to 49, wanted 0 to 3; {CURE}"),
+        ({"wordlist": np.arange(100)}, "wordlist in {path} is int64 (100), wanted text (100); {CURE}"),
+    ],
+)
+def test_damaged_newsgroups(
+    own: Path, postings: dict[str, np.ndarray], changed: dict[str, np.ndarray], message: str, refused: Refused
+) -> None:
+    path = own / "newsgroups_w100" / "20news_w100.npz"
+    save(path, postings | changed)
+    with refused(message.format(path=path, CURE=CURE)):
+        load_data("newsgroups_w100")

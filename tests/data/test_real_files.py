@@ -124,3 +124,19 @@ def test_the_classes_of_oil_flow_are_in_the_stated_order(real: Real) -> None:
     assert spread[0] < 0.15
     assert spread[1] < 0.15
     assert spread[2] > 0.5
+
+
+def test_newsgroups_keep_their_words_and_groups_together(real: Real) -> None:
+    """The words that tell a group from the others are the ones anybody would name."""
+    real("newsgroups_w100", "20news_w100.npz")
+    data = load_data("newsgroups_w100")
+    assert sizes(data) == (12_994, 1_624, 1_624)
+    assert data.label_names == ("comp.*", "rec.*", "sci.*", "talk.*")
+    counts = sum(labels(data, name).bincount(minlength=4) for name in SPLIT_NAMES)
+    assert torch.equal(torch.as_tensor(counts), torch.tensor([4605, 3519, 2657, 5461]))
+    x, y = data.train.values(), labels(data, "train")
+    means = torch.stack([x[y == group].mean(0) for group in range(4)])
+    assert data.value_names is not None
+    for group, word in enumerate(("windows", "team", "space", "god")):
+        at = data.value_names.index(word)
+        assert int(means[:, at].argmax()) == group

@@ -89,6 +89,11 @@ REFUSED: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
         {"labels": np.arange(N) % 3, "label_names": ("a", "b")},
         "labels run from 0 to 2, and label_names holds 2; number them from 0 to 1, or name them all.",
     ),
+    "values without a name": (
+        (x5,),
+        {"value_names": ("a", "b")},
+        "value_names holds 2, a row has 5 values; name each of them.",
+    ),
     "given of another length": ((x5,), {"given": np.zeros((3, 1))}, "given has 3 rows, x has 20; give one a row."),
     "a mask of another length": ((x5,), {"mask": np.ones((3, 5))}, "mask has 3 rows, x has 20; give one a row."),
     "a mask of another shape": (

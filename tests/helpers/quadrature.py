@@ -1,5 +1,7 @@
 """Sums and integrals over the support of a distribution that nobody told us about."""
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, constraints
@@ -89,9 +91,23 @@ def _enumerated(distribution: Distribution) -> Tensor:
     return points.double().reshape(-1, *(1,) * len(batch_and_event)).expand(-1, *batch_and_event)
 
 
+def states_of(distribution: Distribution) -> Tensor:
+    """Every state of a discrete event, (n, *event), float64: of one that lists them, or of independent bits or codes."""
+    if hasattr(distribution, "enumerate_states"):
+        return cast("Any", distribution).enumerate_states()
+    base = cast("Independent", distribution).base_dist
+    parts = cast("Tensor", base.enumerate_support(expand=False)).double().reshape(-1, *base.event_shape)
+    n = distribution.event_shape.numel() // base.event_shape.numel()
+    which = torch.cartesian_prod(*[torch.arange(len(parts))] * n).reshape(-1, n)
+    return parts[which].reshape(-1, *distribution.event_shape)
+
+
 def masses_2d(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """A distribution over the plane, one row (batch ()), as points (n, 2) and their masses (n,)."""
     with torch.no_grad():
+        if support_of(distribution).is_discrete:
+            states = states_of(distribution)
+            return states, distribution.log_prob(states).exp()
         points, weights = nodes(distribution, NODES_2D, reach=9.0)
         pairs = torch.cartesian_prod(points[:, 0], points[:, 1])
         areas = torch.cartesian_prod(weights[:, 0], weights[:, 1]).prod(-1)

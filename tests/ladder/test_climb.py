@@ -144,7 +144,7 @@ def test_a_model_without_a_yardstick_is_annealed_and_sandwiched(bits: Dataset) -
 def test_training_a_posterior_leaves_the_model_alone(bits: Dataset) -> None:
     model = Decoded(StandardNormal(2), MLP(2, [16], 32), Bernoulli())
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    encoder = build_posterior({"name": "amortized"}, (32,), 2)
+    encoder = build_posterior({"name": "amortized"}, model)
     start = [p.clone() for p in encoder.parameters()]
     assert train_posterior(model, encoder, bits, steps=20) > 0
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -188,7 +188,7 @@ def test_what_cannot_be_climbed_is_refused(rows: Dataset) -> None:
 
 def test_a_rung_that_left_the_finite_numbers_says_in_how_many_rows(rows: Dataset) -> None:
     model = PPCA.maximum_likelihood(rows.train.filled(), 2)
-    encoder = build_posterior({"name": "amortized"}, (64,), 2)
+    encoder = build_posterior({"name": "amortized"}, model)
     with torch.no_grad():
         next(encoder.parameters()).fill_(math.nan)
     found = climb(model, encoder, rows, ("encoder", "exact"), rows=10, draws=5)

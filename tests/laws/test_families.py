@@ -12,11 +12,11 @@ from helpers.construct import build, cases
 from helpers.quadrature import innermost, masses, masses_2d, support_of
 from latentia.core.errors import LatentiaError, NoClosedForm, ShapeError
 from latentia.distributions import observed_log_prob
-from latentia.families import FAMILIES, Family
+from latentia.families import FAMILIES, Family, OneHot
 from latentia.families.base import positive, raw_of_positive
 
 D = 2
-KNOWN = {"n_latents": D, "x_shape": (D,), "n_classes": 3, "levels": 5}
+KNOWN = {"n_latents": D, "x_shape": (D,), "n_classes": 3, "levels": 5, "sizes": [D]}
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "normal": [{"scale": "per-value"}, {"scale": 0.3}],
     "laplace": [{"scale": "per-value"}, {"scale": 0.3}],
@@ -36,7 +36,14 @@ def is_vector(family: Family) -> bool:
     return hasattr(family, "n_latents")
 
 
+def is_whole(family: Family) -> bool:
+    """A family whose event does not split into single values: a vector's, or one of codes along the last axis."""
+    return is_vector(family) or isinstance(family, OneHot)
+
+
 def events(family: Family) -> list[tuple[int, ...]]:
+    if isinstance(family, OneHot):
+        return [(3,), (2, 3), (2, 1, 3)]
     return [(D,)] if is_vector(family) else [(1,), (3,), (3, 1, 2)]
 
 
@@ -85,7 +92,7 @@ def test_a_vector_family_refuses_images_and_any_other_takes_them(name: str, opti
 @every_family
 def test_mass_is_one(name: str, options: dict[str, Any]) -> None:
     family = make(name, options)
-    if is_vector(family):
+    if is_whole(family):
         for _ in range(3):
             _, mass = masses_2d(family.distribution(raw_like(family, (), (D,))))
             torch.testing.assert_close(mass.sum(), torch.ones_like(mass.sum()), rtol=0, atol=2e-5)
@@ -97,7 +104,7 @@ def test_mass_is_one(name: str, options: dict[str, Any]) -> None:
 @every_family
 def test_independent_values_add_up(name: str, options: dict[str, Any]) -> None:
     family = make(name, options)
-    if is_vector(family):
+    if is_whole(family):
         pytest.skip("a vector's log density is no sum over its entries; test_mass_is_one checks it in two dimensions")
     raw = raw_like(family, (B,), (3, 1, 2))
     whole = family.distribution(raw, event_dim=3)
@@ -110,14 +117,14 @@ def test_independent_values_add_up(name: str, options: dict[str, Any]) -> None:
 @every_family
 def test_stated_moments_are_those_of_the_density(name: str, options: dict[str, Any]) -> None:
     family = make(name, options)
-    q = family.distribution(raw_like(family, (), (D,))) if is_vector(family) else one_value(family)
+    q = family.distribution(raw_like(family, (), (D,))) if is_whole(family) else one_value(family)
     try:
         mean, variance = q.mean, q.variance
     except NotImplementedError:
         pytest.skip("states no moments; its draws are held to its density below")
     if bool(mean.isnan().all()):
         pytest.skip("classes have no mean; their draws are held to their masses below")
-    if is_vector(family):
+    if is_whole(family):
         points, mass = masses_2d(q)
         mass = mass.unsqueeze(-1)
     else:
@@ -133,7 +140,7 @@ def test_draws_follow_the_density(name: str, options: dict[str, Any]) -> None:
     """False alarm: 1e-6 over the seed, for each family. First and second moments of 20,000 draws against quadrature."""
     family = make(name, options)
     n = 20_000
-    if is_vector(family):
+    if is_whole(family):
         q = family.distribution(raw_like(family, (), (D,)))
         points, mass = masses_2d(q)
         truth = torch.cat(
@@ -203,6 +210,8 @@ def test_raw_at_answers_with_about_the_mean_it_is_given(name: str, options: dict
     event = events(family)[-1]
     for place in (0.15, 0.4, 0.85):
         mean = torch.full(event, place, dtype=torch.float64)
+        if isinstance(family, OneHot):  # the mean of codes sums to 1
+            mean = mean.div(mean.shape[-1] - 1).index_fill_(-1, torch.tensor(0), 1 - place)
         # Bits that are on so often have this spread; other data may have any.
         raw = family.raw_at(mean, (mean * (1 - mean)).sqrt())
         assert raw.shape == (family.raw_per_value, *event)
@@ -235,7 +244,7 @@ def test_a_masked_value_reaches_neither_log_prob_nor_gradient(name: str, options
     mask = torch.zeros(B, *event[:prefix], dtype=torch.bool)
     mask[0] = True
     mask[1, 0] = True  # row 2 saw nothing
-    if not isinstance(q, Independent):
+    if not isinstance(q, Independent) or isinstance(family, OneHot):
         with pytest.raises(NoClosedForm, match="mask"):
             observed_log_prob(q, x, mask)
         return
@@ -257,7 +266,7 @@ def test_without_a_mask_all_is_observed(name: str, options: dict[str, Any]) -> N
     q = family.distribution(raw_like(family, (K, B), (D,)))
     x = q.sample()[0]
     torch.testing.assert_close(observed_log_prob(q, x, None), q.log_prob(x))
-    if isinstance(q, Independent):
+    if isinstance(q, Independent) and not isinstance(family, OneHot):
         torch.testing.assert_close(observed_log_prob(q, x, torch.ones_like(x, dtype=torch.bool)), q.log_prob(x))
 
 

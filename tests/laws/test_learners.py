@@ -24,6 +24,13 @@ D, V, B = 2, 6, 16
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "joint": [{"draws": 3, "bound": Iwae()}, {"clip": 0.5}, {"precision": "bf16"}],
     "em": [{"m_steps": 2, "m_draws": 3, "lr": LearningRate(1e-2)}],
+    "wake-sleep": [{"draws": 3, "clip": 0.5}],
+    "reweighted-wake-sleep": [
+        {"wake_phi": False},
+        {"sleep_phi": False, "precision": "bf16"},
+        {"wake_theta": False, "lr": LearningRate(1e-2)},
+    ],
+    "sleep": [{"observed": (0.2, 1.0)}],
 }
 every_learner = pytest.mark.parametrize(("name", "options"), cases(LEARNERS, VARIANTS))
 
@@ -54,6 +61,12 @@ def numbers(learner: Learner) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in learner.modules.state_dict().items()}
 
 
+def both_halves(learner: Learner) -> dict[str, Tensor]:
+    """As ``numbers``, of model and posterior, whether the learner owns them or not."""
+    parts = nn.ModuleDict({"model": learner.model, "posterior": learner.posterior})
+    return {name: value.detach().clone() for name, value in parts.state_dict().items()}
+
+
 def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
     return {name for name in before if not torch.equal(before[name], after[name])}
 
@@ -61,13 +74,15 @@ def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
 @every_learner
 def test_a_step_moves_every_parameter_it_owns_and_nothing_else(name: str, options: dict[str, Any]) -> None:
     learner, bystander = make(name, options), nn.Linear(3, 3)
-    frozen = dict(learner.modules.named_parameters())["model.network.last.weight"].requires_grad_(False)
+    half = "model" if "model" in learner.modules else "posterior"
+    frozen = dict(learner.modules.named_parameters())[f"{half}.network.last.weight"].requires_grad_(False)
     learner = LEARNERS[name](model=learner.model, posterior=learner.posterior, **options)  # pyright: ignore[reportCallIssue]
     own = {key for key, value in learner.modules.named_parameters() if value is not frozen}
     batch, kept, before = good_batch(), bystander.weight.clone(), numbers(learner)
-    x = batch.x.clone()
+    x, whole = batch.x.clone(), both_halves(learner)
     learner.step(batch)
     assert moved(before, numbers(learner)) == own
+    assert moved(whole, both_halves(learner)) == own, "what it does not own stays as it is"
     assert torch.equal(bystander.weight, kept)
     assert torch.equal(batch.x, x)
 
@@ -100,6 +115,8 @@ def test_what_it_logs_are_scalars_that_hold_no_graph(name: str, options: dict[st
 @every_learner
 @pytest.mark.parametrize("poison", [torch.nan, torch.inf])
 def test_a_step_on_a_bad_row_is_skipped_without_a_trace(name: str, options: dict[str, Any], poison: float) -> None:
+    if name == "sleep":
+        pytest.skip("looks at no row; its bad dreams are in tests/closed_forms/test_wake_sleep.py")
     ends = []
     for spoilt in (False, True):
         torch.manual_seed(5)

@@ -24,6 +24,7 @@ KNOWN = {"n_latents": D, "x_shape": X_SHAPE}
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "mixture": [{"components": 1}, {"components": 3}],
     "vamp": [{"components": 1}, {"components": 4}],
+    "codes": [{"n_classes": 3}],
 }
 every_prior = pytest.mark.parametrize(("name", "options"), cases(PRIORS, VARIANTS))
 K, B = 4, 3
@@ -48,11 +49,12 @@ def make(name: str, options: dict[str, Any]) -> Prior:
 def test_event_is_one_z_and_batch_is_nothing_or_the_rows(name: str, options: dict[str, Any]) -> None:
     prior = make(name, options)
     p = prior.distribution()
-    assert p.event_shape == prior.z_shape == (D,)
+    assert p.event_shape == prior.z_shape
+    assert prior.z_shape[0] == D
     assert p.batch_shape in ((), (B,))
-    z = torch.randn(K, B, D, dtype=torch.float64)
+    z = torch.randn(K, B, *prior.z_shape, dtype=torch.float64)
     assert p.log_prob(z).shape == (K, B)
-    assert p.sample((7,)).shape == (7, D)
+    assert p.sample((7,)).shape == (7, *prior.z_shape)
     assert p.sample().dtype == torch.float64
 
 
@@ -61,7 +63,7 @@ def test_mass_is_one_and_the_stated_mean_is_its_mean(name: str, options: dict[st
     p = make(name, options).distribution()
     points, mass = masses_2d(p)
     assert_close(mass.sum(), torch.ones_like(mass.sum()), rtol=0, atol=1e-6)
-    assert_close(mass @ points, p.mean.detach(), rtol=1e-5, atol=1e-6)
+    assert_close((mass @ points.flatten(1)).reshape(p.event_shape), p.mean.detach(), rtol=1e-5, atol=1e-6)
 
 
 @every_prior
@@ -69,14 +71,14 @@ def test_draws_follow_the_density(name: str, options: dict[str, Any]) -> None:
     """False alarm: 1e-6 over the seed, for each prior. First and second moments of 20,000 draws against quadrature."""
     p = make(name, options).distribution()
     points, mass = masses_2d(p)
-    z = p.sample((20_000,))
+    points, z = points.flatten(1), p.sample((20_000,)).flatten(1)
     assert_mean_is(torch.cat([z, z.square()], -1), torch.cat([mass @ points, mass @ points.square()]), "moments")
 
 
 @every_prior
 def test_every_parameter_gets_a_gradient(name: str, options: dict[str, Any]) -> None:
     prior = make(name, options)
-    log_prob = prior.distribution().log_prob(torch.randn(64, D, dtype=torch.float64))
+    log_prob = prior.distribution().log_prob(torch.randn(64, *prior.z_shape, dtype=torch.float64))
     if any(True for _ in prior.parameters()):
         log_prob.sum().backward()
     for parameter, value in prior.named_parameters():
@@ -89,7 +91,7 @@ def test_every_parameter_gets_a_gradient(name: str, options: dict[str, Any]) -> 
 def test_rows_shown_before_training_leave_a_usable_prior(name: str, options: dict[str, Any]) -> None:
     prior = make(name, options)
     prior.start_at(torch.randn(5, *X_SHAPE, dtype=torch.float64))
-    assert bool(torch.isfinite(prior.distribution().log_prob(torch.zeros(D, dtype=torch.float64))))
+    assert bool(torch.isfinite(prior.distribution().log_prob(torch.zeros(prior.z_shape, dtype=torch.float64))))
 
 
 def test_the_standard_normal_is_standard() -> None:

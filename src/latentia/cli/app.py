@@ -104,6 +104,27 @@ def report(run: RunFolder, out: Out = None) -> None:
 
 
 @app.command()
+def infer(
+    run: RunFolder,
+    observe: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--observe", metavar="NAME=VALUE", help="A finding; several by commas or by repeating, or @cases.json/csv."
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many variables to tell of.")] = 10,
+    check: Annotated[str, typer.Option(help="none, importance, gibbs or exact: the same figures another way.")] = "none",
+    draws: Annotated[int, typer.Option(min=1, help="Draws of the check.")] = 10_000,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    seed: Seed = 0,
+) -> None:
+    """What a run's network believes of its model's named variables once some of them are observed."""
+    from latentia.cli import inferring
+
+    inferring.infer_command(run, list(observe or []), top, check, draws, json, seed)
+
+
+@app.command()
 def ladder(
     what: Annotated[
         str, typer.Argument(metavar="RUN|DATA|RECIPE", help="A run's folder; or what `fit` takes, fitted first.")

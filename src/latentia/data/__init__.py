@@ -4,12 +4,15 @@ To add a data set: a file here and its line in ``DATASETS``; the laws in tests/d
 """
 
 from latentia.data.arrays import checked_split
+from latentia.data.bars import BARS, OVERLAPPING_BARS, OneBar, OverlappingBars
 from latentia.data.binarized_mnist import BINARIZED_MNIST
 from latentia.data.dataset import SPLIT_NAMES, Binarize, Dataset, as_dataset, from_arrays, from_splits
 from latentia.data.digits import DIGITS
 from latentia.data.frey_faces import FREY_FACES
+from latentia.data.known_models import KNOWN_MODELS, known_model
 from latentia.data.mnist import FASHION_MNIST, MNIST
 from latentia.data.named import Named, load_data
+from latentia.data.newsgroups import NEWSGROUPS_W100
 from latentia.data.oil_flow import OIL_FLOW
 from latentia.data.omniglot import OMNIGLOT
 from latentia.data.split import Split
@@ -22,18 +25,25 @@ DATASETS: dict[str, Named] = {
     "omniglot": OMNIGLOT,
     "frey_faces": FREY_FACES,
     "oil_flow": OIL_FLOW,
+    "newsgroups_w100": NEWSGROUPS_W100,
+    "bars": BARS,
+    "overlapping_bars": OVERLAPPING_BARS,
 }
 
 __all__ = [
     "DATASETS",
+    "KNOWN_MODELS",
     "SPLIT_NAMES",
     "Binarize",
     "Dataset",
     "Named",
+    "OneBar",
+    "OverlappingBars",
     "Split",
     "as_dataset",
     "checked_split",
     "from_arrays",
     "from_splits",
+    "known_model",
     "load_data",
 ]

@@ -54,6 +54,16 @@ def check_label_names(labels: Tensor | None, names: tuple[str, ...] | None) -> N
         )
 
 
+def check_value_names(x_shape: torch.Size, names: tuple[str, ...] | None) -> None:
+    """Refuse names that are not one for each value of a row.
+
+    Raises:
+        DataError: with both numbers.
+    """
+    if names is not None and len(names) != x_shape.numel():
+        raise DataError(f"value_names holds {len(names)}, a row has {x_shape.numel()} values; name each of them.")
+
+
 def _numbers(name: str, value: Any) -> Tensor:
     """A dense tensor on the CPU of bool, integers or floats, or the reason why not."""
     if isinstance(value, Tensor):

@@ -8,7 +8,7 @@ import torch
 from torch import Size
 
 from latentia.core.errors import DataError, ShapeError, nearest
-from latentia.data.arrays import check_label_names, checked_split
+from latentia.data.arrays import check_label_names, check_value_names, checked_split
 from latentia.data.split import Split
 
 Binarize = Literal["none", "static", "dynamic"]
@@ -34,6 +34,7 @@ class Dataset:
         binarize: "none"; "static": every value was drawn as a bit once; "dynamic": training bits are drawn anew each
             batch, held-out bits once, by a fixed seed.
         label_names: a name for each label, or None.
+        value_names: a name for each value of a row, in row-major order (words, genes, questions), or None.
         flat: images were made into vectors.
     """
 
@@ -44,6 +45,7 @@ class Dataset:
     levels: int | None = None
     binarize: Binarize = "none"
     label_names: tuple[str, ...] | None = None
+    value_names: tuple[str, ...] | None = None
     flat: bool = False
 
     @property
@@ -117,6 +119,7 @@ def from_arrays(
     binarize: Binarize = "none",
     levels: int | None = None,
     label_names: tuple[str, ...] | None = None,
+    value_names: tuple[str, ...] | None = None,
 ) -> Dataset:
     """A data set from an array or tensor (N, ...), shuffled by a fixed seed and cut.
 
@@ -134,15 +137,19 @@ def from_arrays(
         binarize: see ``Dataset``.
         levels: grey levels: of uint8, which is divided by ``levels - 1``, or of numbers already scaled to [0, 1].
         label_names: a name for each label.
+        value_names: a name for each value of a row.
 
     Raises:
-        DataError: empty, not numeric, too few rows to cut, shares that do not sum to 1, labels that are no whole numbers.
+        DataError: empty, not numeric, too few rows to cut, shares that do not sum to 1, labels that are no whole numbers,
+            values and names that are not as many.
         NonFinite: a NaN or an infinity where nothing is masked.
     """
     check_binarize(binarize)
     whole, levels = checked_split(x, labels, given, mask, levels)
     check_label_names(whole.labels, label_names)
-    return Dataset(name, *cut(whole, splits), levels=levels, label_names=label_names).binarized(binarize)
+    check_value_names(whole.x_shape, value_names)
+    parts = cut(whole, splits)
+    return Dataset(name, *parts, levels=levels, label_names=label_names, value_names=value_names).binarized(binarize)
 
 
 def from_splits(
@@ -153,12 +160,13 @@ def from_splits(
     levels: int | None = None,
     binarize: Binarize = "none",
     label_names: tuple[str, ...] | None = None,
+    value_names: tuple[str, ...] | None = None,
 ) -> Dataset:
     """A data set from three splits that someone else has cut; see ``checked_split``.
 
     Raises:
         ShapeError: rows of one split differ in shape from those of another.
-        DataError: a label without a name.
+        DataError: a label without a name; values and names that are not as many.
     """
     parts = (train, valid, test)
     shapes = [tuple(part.x_shape) for part in parts]
@@ -168,7 +176,8 @@ def from_splits(
         )
     for part in parts:
         check_label_names(part.labels, label_names)
-    return Dataset(name, *parts, levels=levels, label_names=label_names).binarized(binarize)
+    check_value_names(train.x_shape, value_names)
+    return Dataset(name, *parts, levels=levels, label_names=label_names, value_names=value_names).binarized(binarize)
 
 
 def as_dataset(data: Any, **options: Any) -> Dataset:

@@ -16,7 +16,14 @@ from latentia.core.errors import DataError
 IDX_UINT8 = 0x08
 CURE = "the file is damaged or of another data set, get it again."
 # numpy dtype names or kinds
-HOLDS = {"bytes": ("uint8",), "whole numbers": ("i", "u"), "numbers": ("i", "u", "f"), "text": ("U",)}
+HOLDS = {
+    "bytes": ("uint8",),
+    "whole numbers": ("i", "u"),
+    "numbers": ("i", "u", "f"),
+    "numbers or bits": ("i", "u", "f", "b"),
+    "text": ("U",),
+    "cells": ("O",),
+}
 # What the standard readers raise on bytes that are cut short or are something else.
 DAMAGE = (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 

@@ -1,12 +1,18 @@
 """Distributions that torch.distributions lacks, and what is done to any of them."""
 
+from latentia.distributions.columns import Columns, discrete_columns, per_latent
 from latentia.distributions.discrete import (
     BetaBinomial,
     DiscretizedLogistic,
     DiscretizedLogisticMixture,
+    LogOffBernoulli,
     NegativeBinomial,
+    OneHotBlocks,
+    OneHotBlocksSupport,
     ZeroInflated,
+    block_columns,
     grid_nats_to_bits,
+    log_one_minus_exp,
 )
 from latentia.distributions.entry import Entry, How
 from latentia.distributions.kl import closed_kl, describe, has_closed_kl, kl_per_dimension
@@ -27,10 +33,12 @@ from latentia.distributions.structured import (
     Autoregressive,
     Chain,
     Hierarchy,
+    LayeredBits,
     LinearEmission,
     LinearGaussianChain,
     LinearGaussianObservations,
     Masked,
+    layers_of_bits,
 )
 from latentia.distributions.univariate import (
     ContinuousBernoulli,
@@ -51,6 +59,7 @@ __all__ = [
     "Autoregressive",
     "BetaBinomial",
     "Chain",
+    "Columns",
     "ContinuousBernoulli",
     "Delta",
     "DiscretizedLogistic",
@@ -63,15 +72,19 @@ __all__ = [
     "How",
     "HypersphericalUniform",
     "LaplaceRadius",
+    "LayeredBits",
     "LinearEmission",
     "LinearGaussianChain",
     "LinearGaussianObservations",
+    "LogOffBernoulli",
     "Logistic",
     "LogitRelaxedBernoulli",
     "Masked",
     "NegativeBinomial",
     "NormalMixture",
     "NormalRadius",
+    "OneHotBlocks",
+    "OneHotBlocksSupport",
     "Radial",
     "Rayleigh",
     "Reciprocal",
@@ -80,12 +93,17 @@ __all__ = [
     "TruncatedNormal",
     "VonMisesFisher",
     "ZeroInflated",
+    "block_columns",
     "closed_kl",
     "describe",
+    "discrete_columns",
     "grid_nats_to_bits",
     "has_closed_kl",
     "has_mean",
     "kl_per_dimension",
+    "layers_of_bits",
+    "log_one_minus_exp",
     "observed_log_prob",
+    "per_latent",
     "point",
 ]

@@ -24,9 +24,10 @@ def observed_log_prob(distribution: Distribution, x: Tensor, mask: Tensor | None
     """
     if mask is None:
         return distribution.log_prob(x)
-    if not isinstance(distribution, Independent):
+    inner = distribution.base_dist if isinstance(distribution, Independent) else distribution
+    if not isinstance(distribution, Independent) or inner.event_shape:
         raise NoClosedForm(
-            f"a mask needs a likelihood whose entries are independent given z, {type(distribution).__name__} is not; "
+            f"a mask needs a likelihood whose entries are independent given z, {type(inner).__name__} is not; "
             "impute the missing cells first or use an independent family."
         )
     base = distribution.base_dist

@@ -3,10 +3,19 @@
 from latentia.evaluation.annealing import Annealed, Sandwich, ais, reverse_ais, sandwich
 from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
 from latentia.evaluation.gaps import Gaps, gaps
+from latentia.evaluation.gibbs import Gibbs, gibbs
 from latentia.evaluation.gradient_noise import GradientNoise, gradient_noise
 from latentia.evaluation.held_out import evaluate_split, quick_look
+from latentia.evaluation.importance import Weighted, weighted_mean
 from latentia.evaluation.ladder import Ladder, Rung
-from latentia.evaluation.latents import latents, mean_and_error, mutual_information, some_places, some_rows
+from latentia.evaluation.latents import (
+    expected_x,
+    latents,
+    mean_and_error,
+    mutual_information,
+    some_places,
+    some_rows,
+)
 from latentia.evaluation.pareto import k_hats, smoothed
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
 
@@ -17,14 +26,18 @@ __all__ = [
     "Evaluation",
     "Figure",
     "Gaps",
+    "Gibbs",
     "GradientNoise",
     "Ladder",
     "Rung",
     "Sandwich",
+    "Weighted",
     "ais",
     "chunk_sizes",
     "evaluate_split",
+    "expected_x",
     "gaps",
+    "gibbs",
     "gradient_noise",
     "k_hats",
     "latents",
@@ -37,4 +50,5 @@ __all__ = [
     "smoothed",
     "some_places",
     "some_rows",
+    "weighted_mean",
 ]

@@ -210,8 +210,7 @@ def sandwich(
     if n < 1:
         raise LatentiaError(f"n is {n} rows, wanted at least 1.")
     with _still(model, posterior, seed):
-        z = model.sample_prior(n, given)
-        x = model.likelihood(z.unsqueeze(0), given).sample().squeeze(0)
+        z, x = model.sample_joint(n, given)
         batch = Batch(x, torch.arange(n, device=x.device), n, given)
         start = None if posterior is None else posterior.infer(model, batch)
         # Other seeds, or a pilot might begin at the very z that its step sizes should know nothing of.

@@ -65,15 +65,33 @@ def chunk_sizes(n_draws: int, n_values: int, memory: int) -> tuple[int, list[int
     Raises:
         LatentiaError: no draws asked for, or no memory given.
     """
+    at_once = _at_once(n_draws, n_values, memory)
+    rows = min(ROWS_AT_MOST, at_once)
+    return rows, _split(n_draws, at_once // rows)
+
+
+def draw_chunks(n_draws: int, rows: int, n_values: int, memory: int) -> list[int]:
+    """Draws in each chunk where the number of rows is fixed; they sum to ``n_draws`` exactly. Raises as ``chunk_sizes``.
+
+    >>> draw_chunks(7, 10, 784, 2**20)
+    [3, 3, 1]
+    """
+    return _split(n_draws, _at_once(n_draws, n_values, memory) // rows)
+
+
+def _at_once(n_draws: int, n_values: int, memory: int) -> int:
+    """Draws of single rows that fit into the budget."""
     if n_draws < 1:
         raise LatentiaError(f"draws is {n_draws}, wanted at least 1.")
     if memory < 1:
         raise LatentiaError(f"the memory budget is {memory} bytes, wanted a positive number.")
-    at_once = max(1, memory // (4 * (FLOATS_A_VALUE * n_values + FLOATS_OF_HIDDEN)))
-    rows = min(ROWS_AT_MOST, at_once)
-    each = min(n_draws, max(1, at_once // rows))
+    return max(1, memory // (4 * (FLOATS_A_VALUE * n_values + FLOATS_OF_HIDDEN)))
+
+
+def _split(n_draws: int, at_most: int) -> list[int]:
+    each = min(n_draws, max(1, at_most))
     whole, rest = divmod(n_draws, each)
-    return rows, [each] * whole + ([rest] if rest else [])
+    return [each] * whole + ([rest] if rest else [])
 
 
 def row_totals(

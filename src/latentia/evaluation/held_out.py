@@ -8,7 +8,7 @@ from torch.distributions import Distribution
 from latentia.bounds import Bound, Elbo
 from latentia.core.errors import NoClosedForm
 from latentia.data import Split
-from latentia.distributions import closed_kl, grid_nats_to_bits
+from latentia.distributions import closed_kl, discrete_columns, grid_nats_to_bits, per_latent
 from latentia.evaluation.draws import DEFAULT_MEMORY, quiet, row_totals
 from latentia.evaluation.latents import latents, mean_and_error, mutual_information
 from latentia.evaluation.pareto import LARGEST_K_HAT, k_hats
@@ -85,13 +85,15 @@ def quick_look(
     """Bound, rate, reconstruction (nats a row) and active units from a few draws a row; the same noise at every call.
 
     The bound is the one that training raises, with as many draws; the ELBO takes its KL in closed form where there is one.
+    It is -inf where a draw of q is impossible under the model, which is an answer and no error.
     """
     totals: list[Tensor] = []
-    means, noise = [], []
+    means, noise, columns = [], [], None
     with quiet(model, posterior, seed):
         for batch in split.batches(batch_size):
             q = posterior.infer(model, batch)
             prior = model.prior(batch.given)
+            columns = discrete_columns(prior)
             parts = terms(model, q, batch, q.sample((draws,)))
             reconstruction = parts.log_likelihood.double().mean(0)
             rate = _rate(q, prior, parts).double()
@@ -102,7 +104,7 @@ def quick_look(
             noise.append(error.flatten(1))
         variance = torch.cat(means).var(0, correction=0) - torch.cat(noise).mean(0)
         # One sync for all of it.
-        active = (variance > ACTIVE_VARIANCE).double().sum().reshape(1)
+        active = (per_latent(variance, columns) > ACTIVE_VARIANCE).double().sum().reshape(1)
         *sums, active_units = torch.cat([torch.stack(totals).sum(0), active]).tolist()
     value, rate, reconstruction = (total / len(split) for total in sums)
     return {"bound": value, "rate": rate, "reconstruction": reconstruction, "active_units": active_units}

@@ -8,16 +8,20 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from latentia.data import Split
-from latentia.distributions import DRAWS_FOR_A_MEAN, has_mean, kl_per_dimension
+from latentia.distributions import DRAWS_FOR_A_MEAN, discrete_columns, has_mean, kl_per_dimension, per_latent, point
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 
 ROWS_AT_ONCE = 500
 ROWS_FOR_INFORMATION = 1000
+DRAWS_FOR_RECONSTRUCTION = 64
 
 
 class Latents(NamedTuple):
-    """Posterior means (N, D), each latent's variance of the mean (D,), KL a latent (D,) nats or None."""
+    """Posterior means (N, columns of z), each latent's variance of the mean (D,), KL a latent (D,) nats or None.
+
+    A one-hot code is one latent, whose variance is the sum over its states.
+    """
 
     means: Tensor
     variance_of_mean: Tensor
@@ -26,16 +30,18 @@ class Latents(NamedTuple):
 
 def latents(model: GenerativeModel, posterior: Posterior, split: Split) -> Latents:
     """One pass over a split; nothing is drawn where the posterior states its mean."""
-    means, noise, kls = [], [], []
+    means, noise, kls, columns = [], [], [], None
     for batch in split.batches(ROWS_AT_ONCE):
-        q = posterior.infer(model, batch)
+        q, prior = posterior.infer(model, batch), model.prior(batch.given)
+        columns = discrete_columns(prior)
         mean, error = mean_and_error(q)
         means.append(mean.flatten(1))
         noise.append(error.flatten(1))
-        kls.append(kl_per_dimension(q, model.prior(batch.given)))
+        kls.append(kl_per_dimension(q, prior))
     z = torch.cat(means)
     # The spread that averaging draws leaves in a mean is not spread over rows.
     variance = (z.double().var(0, correction=0) - torch.cat(noise).double().mean(0)).clamp_min(0)
+    variance = per_latent(variance, columns)
     each = torch.cat([k for k in kls if k is not None]).double().mean(0) if None not in kls else None
     return Latents(z, variance, each)
 
@@ -46,6 +52,23 @@ def mean_and_error(q: Distribution) -> tuple[Tensor, Tensor]:
         return q.mean, torch.zeros_like(q.mean)
     draws = q.sample((DRAWS_FOR_A_MEAN,))
     return draws.mean(0), draws.var(0) / DRAWS_FOR_A_MEAN
+
+
+def expected_x(model: GenerativeModel, q: Distribution, given: Tensor | None = None) -> Tensor:
+    """The likelihood's mean, averaged over 64 draws of z from q: (B, *x_shape).
+
+    Of a discrete z the mean is no value that it takes, so that what is decoded there would mean nothing.
+
+    Args:
+        model: p.
+        q: batch (B,).
+        given: (B, ...) what rows are conditioned on, or None.
+    """
+    # One after the other: a likelihood may hold many numbers for each value of x.
+    total = point(model.likelihood(q.sample((1,)), given))
+    for _ in range(DRAWS_FOR_RECONSTRUCTION - 1):
+        total = total + point(model.likelihood(q.sample((1,)), given))
+    return total.squeeze(0) / DRAWS_FOR_RECONSTRUCTION
 
 
 def some_rows(split: Split, n: int) -> Split:

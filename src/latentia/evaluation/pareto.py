@@ -4,6 +4,7 @@ Vehtari et al. (2024), Pareto Smoothed Importance Sampling; as a check of a fitt
 It Work?: Evaluating Variational Inference.
 """
 
+import math
 import warnings
 
 import numpy as np
@@ -15,15 +16,18 @@ GOOD_K_HAT, LARGEST_K_HAT = 0.5, 0.7
 """Below the first the draws can be used as they are, below the second after resampling, above neither."""
 # Log-weights closer together than this differ by float32's rounding alone.
 SPREAD_OF_ROUNDING = 1e-3
+# A tail of fewer different values has no shape; those of one state of a discrete z differ by less than the second.
+FEWEST_VALUES, SAME_VALUE = 5, 1e-4
 
 
 def smoothed(w: Tensor) -> tuple[Tensor, float]:
     """Log-weights (K,) with their largest replaced by what a Pareto tail would give, normalized, and the tail's shape k.
 
-    Weights that are all alike have no tail to speak of: they stay, and k is NaN.
+    Weights that are all alike have no tail to speak of, nor do those of a few states of a discrete z: they stay, and k is
+    NaN.
     """
     log_w = w.double() - torch.logsumexp(w.double(), 0)
-    if float(w.double().std()) < SPREAD_OF_ROUNDING:
+    if float(w.double().std()) < SPREAD_OF_ROUNDING or _values_in_tail(log_w) < FEWEST_VALUES:
         return log_w, float("nan")
     from arviz_stats.base.array import array_stats  # a second to import, and only this needs it
 
@@ -32,6 +36,13 @@ def smoothed(w: Tensor) -> tuple[Tensor, float]:
         # It wants what leave-one-out has at hand, the negative of a log-weight.
         log_w, k = array_stats.psislw(-w.double().cpu().numpy())
     return torch.as_tensor(log_w, device=w.device), float(k)
+
+
+def _values_in_tail(log_w: Tensor) -> int:
+    """How many different values there are among the weights that a Pareto would be fitted to (Vehtari et al., sec. 3.2)."""
+    n = len(log_w)
+    tail = log_w.topk(math.floor(3 * n**0.5 if n > 225 else n / 5)).values
+    return len((tail / SAME_VALUE).round().unique())
 
 
 def k_hats(w: Tensor) -> np.ndarray | None:

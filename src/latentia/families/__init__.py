@@ -14,6 +14,8 @@ from latentia.families.laplace import Laplace
 from latentia.families.low_rank_normal import LowRankNormal
 from latentia.families.normal import Normal
 from latentia.families.normal_mixture import NormalMixture
+from latentia.families.one_hot import OneHot
+from latentia.families.one_hot_blocks import OneHotBlocks
 
 FAMILIES: dict[str, type[Family]] = {
     "bernoulli": Bernoulli,
@@ -29,6 +31,8 @@ FAMILIES: dict[str, type[Family]] = {
     "inverse-autoregressive": InverseAutoregressive,
     "continuous-flow": ContinuousFlow,
     "normal-mixture": NormalMixture,
+    "one-hot-blocks": OneHotBlocks,
+    "one-hot": OneHot,
 }
 
 __all__ = [
@@ -47,4 +51,6 @@ __all__ = [
     "LowRankNormal",
     "Normal",
     "NormalMixture",
+    "OneHot",
+    "OneHotBlocks",
 ]

@@ -5,7 +5,6 @@ Kim et al. (2018), Semi-Amortized Variational Autoencoders, sec. 4; Marino et al
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from latentia.core.errors import LatentiaError, nearest
 from latentia.data import Dataset, Split
@@ -15,8 +14,8 @@ from latentia.ladder.climb import REASONS, VALIDATION_ROWS, Told, left_out
 from latentia.ladder.measure import log_evidence, measure
 from latentia.ladder.rungs import ITERATIVE
 from latentia.posteriors import POSTERIORS, Amortized, Exact, PerDatum
-from latentia.recipe import Component, Recipe, constructor_parameters
-from latentia.runs import Run, fit_recipe, without_joint
+from latentia.recipe import Component, Recipe, constructor_parameters, default_posterior_family
+from latentia.runs import Run, fit_recipe, for_learner
 
 PARTS = ("network", "family")
 JOINT: Component = {"name": "joint"}
@@ -101,10 +100,7 @@ def _trained(name: str, recipe: Recipe, data: Dataset) -> Run:
     # The recipe's numbers of steps and draws are its own posterior's; networks and families serve all.
     own = recipe.posterior["name"] == changes["name"]
     kept = {option: value for option, value in recipe.posterior.items() if option in has and (own or option in PARTS)}
-    update: dict[str, Any] = {"posterior": {**kept, **changes}, "learner": learner}
-    if learner is not JOINT:
-        update |= without_joint(recipe)
-    changed = recipe.model_copy(update=update)
+    changed = for_learner(recipe, learner).model_copy(update={"posterior": {**kept, **changes}})
     run = fit_recipe(changed, data=data, progress=False)
     if run.history.ended == "interrupted":
         raise KeyboardInterrupt
@@ -118,6 +114,8 @@ def _measured(name: str, run: Run, rows: Split, draws: int, seed: int) -> Rung:
     known = log_evidence(model, rows)
     if known is not None:
         log_px = known[1].double()
+    elif default_posterior_family(model) != "diagonal-normal":
+        log_px = found.log_px  # a search in normals has nothing to say of a discrete z
     else:
         search = PerDatum(DiagonalNormal(), model.z_shape.numel(), steps=500, draws=8)
         searched = measure(model, search, rows, draws, seed)

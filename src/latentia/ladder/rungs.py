@@ -11,10 +11,26 @@ from torch.distributions import MultivariateNormal
 
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError, RecipeError, nearest
-from latentia.families import DiagonalNormal, FullRankNormal
+from latentia.families import Bernoulli, DiagonalNormal, Family, FullRankNormal
 from latentia.models import GenerativeModel, HasExactPosterior
-from latentia.posteriors import Amortized, Exact, Iterative, MeanField, PerDatum, Posterior, Refined, SemiAmortized
-from latentia.recipe import Component, build_posterior, describe_posterior
+from latentia.posteriors import (
+    POSTERIORS,
+    Amortized,
+    Exact,
+    Iterative,
+    MeanField,
+    PerDatum,
+    Posterior,
+    Refined,
+    SemiAmortized,
+)
+from latentia.recipe import (
+    Component,
+    build_posterior,
+    constructor_parameters,
+    default_posterior_family,
+    describe_posterior,
+)
 
 # The network of an iterative posterior sees slopes and no rows, so that the encoder's would not do.
 ITERATIVE: Component = {"name": "mlp", "hidden": [256, 256], "activation": "elu"}
@@ -44,7 +60,7 @@ class Scene:
             return self.own
         if isinstance(self.own, SemiAmortized):
             return self.own.encoder
-        found = build_posterior({"name": "amortized"}, tuple(self.model.x_shape), self.model.z_shape.numel())
+        found = build_posterior({"name": "amortized"}, self.model)
         assert isinstance(found, Amortized)
         self.encoder_seconds = self.train(found)
         return found
@@ -91,18 +107,39 @@ def _like(scene: Scene, changes: Component) -> Posterior:
         component = describe_posterior(scene.encoder)
     except RecipeError:
         component = {"name": "amortized"}
-    return build_posterior({**component, **changes}, tuple(scene.model.x_shape), _n_latents(scene))
+    # Networks and families serve all; other options are the encoder's own.
+    has = constructor_parameters(POSTERIORS[changes.get("name", component["name"])])
+    kept = {option: value for option, value in component.items() if option in ("name", *has)}
+    return build_posterior({**kept, **changes}, scene.model)
 
 
 def _semi_amortized(scene: Scene) -> Posterior:
     if isinstance(scene.own, SemiAmortized):
         return scene.own
     encoder = deepcopy(scene.encoder)
-    found = SemiAmortized(encoder.network, encoder.family)
+    found = SemiAmortized(encoder.network, encoder.family, see_mask=encoder.see_mask)
     # Whatever the encoder learned of the data's place and spread goes with it.
     found.encoder.load_state_dict(encoder.state_dict())
     found.fresh = False
     return found
+
+
+def _black_box(scene: Scene) -> Posterior:
+    kinds: dict[str, type[Family]] = {"diagonal-normal": DiagonalNormal, "bernoulli": Bernoulli}
+    kind = kinds.get(default_posterior_family(scene.model))
+    if kind is None:
+        raise LatentiaError("the search is over vectors of reals or of bits, and these latents are codes")
+    return PerDatum(kind(), _n_latents(scene), steps=500, lr=0.05, draws=64, gradient="score-function")
+
+
+def _full_rank(scene: Scene) -> Posterior:
+    _check_reals(scene, "a covariance")
+    return PerDatum(FullRankNormal(_n_latents(scene)), _n_latents(scene), steps=1000, lr=0.05, draws=8)
+
+
+def _check_reals(scene: Scene, what: str) -> None:
+    if default_posterior_family(scene.model) != "diagonal-normal":
+        raise LatentiaError(f"{what} is of real latents, and these are discrete")
 
 
 def _iterative(scene: Scene) -> Posterior:
@@ -112,6 +149,7 @@ def _iterative(scene: Scene) -> Posterior:
 
 
 def _flow(scene: Scene) -> Posterior:
+    _check_reals(scene, "a flow")
     if _n_latents(scene) < 2:
         raise LatentiaError("a flow needs at least two latents")
     found = _like(scene, {"family": {"name": "inverse-autoregressive"}})
@@ -142,8 +180,8 @@ RUNGS: dict[str, RungKind] = {
     "exact": RungKind("the model's own posterior, in closed form", _exact),
     "mean-field": RungKind("coordinate ascent over a product of normals, in closed form", _mean_field),
     "black-box": RungKind(
-        "per-datum VI by the score function, in diagonal normals: 500 steps of 64 draws",
-        lambda s: PerDatum(DiagonalNormal(), _n_latents(s), steps=500, lr=0.05, draws=64, gradient="score-function"),
+        "per-datum VI by the score function, in products of normals or bits: 500 steps of 64 draws",
+        _black_box,
         searched=True,
     ),
     "per-datum": RungKind(
@@ -153,7 +191,7 @@ RUNGS: dict[str, RungKind] = {
     ),
     "full-rank": RungKind(
         "per-datum VI with a full covariance: 1,000 steps of 8 draws",
-        lambda s: PerDatum(FullRankNormal(_n_latents(s)), _n_latents(s), steps=1000, lr=0.05, draws=8),
+        _full_rank,
         searched=True,
     ),
     "encoder": RungKind("one network for all rows", lambda s: s.encoder),

@@ -1,6 +1,7 @@
 """A generative model: p(x, z | given), in nats, one number a draw and row."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -47,14 +48,27 @@ class GenerativeModel(nn.Module, ABC):
     @torch.no_grad()
     def sample(self, n: int, given: Tensor | None = None) -> Tensor:
         """n ancestral draws of x: (n, *x_shape). ``given`` has n rows, if any."""
+        return self.sample_joint(n, given)[1]
+
+    @torch.no_grad()
+    def sample_joint(self, n: int, given: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """n ancestral draws of both: z (n, *z_shape) and x (n, *x_shape). ``given`` has n rows, if any."""
         z = self.sample_prior(n, given)
-        return self.likelihood(z.unsqueeze(0), given).sample().squeeze(0)
+        return z, self.likelihood(z.unsqueeze(0), given).sample().squeeze(0)
 
     @torch.no_grad()
     def sample_prior(self, n: int, given: Tensor | None = None) -> Tensor:
         """n draws of z: (n, *z_shape)."""
         prior = self.prior(given)
         return prior.sample(() if prior.batch_shape else (n,))
+
+    def draw_mask(self, shares: Tensor) -> Tensor:
+        """Which values are seen: each value of row i with chance ``shares[i]``, (n,) -> (n, *x_shape) bool.
+
+        Values are drawn one by one; a model whose values come in blocks overrides it.
+        """
+        chance = torch.rand(len(shares), *self.x_shape, dtype=shares.dtype, device=shares.device)
+        return chance < shares.reshape(-1, *(1,) * len(self.x_shape))
 
     def start_at(self, x: Tensor) -> None:
         """A hook: look once at training rows (N, *x_shape) before the first step. Does nothing unless overridden."""
@@ -116,4 +130,34 @@ class HasCoordinateAscent(Protocol):
 
     def elbo(self, batch: Batch, q: Distribution) -> Tensor:
         """E_q[log p(x, z, parameters) - log q]: () nats in float64, the sum over all rows of the batch."""
+        ...
+
+
+@runtime_checkable
+class HasNamedEvidence(Protocol):
+    """A model whose observations and latents have names."""
+
+    def evidence(self, observed: Mapping[str, str]) -> tuple[Tensor, Tensor]:
+        """Findings {name: value} as x (*x_shape) and mask (*x_shape), True where something was said; x is zero elsewhere.
+
+        Raises:
+            LatentiaError: a name or a value that the model does not know, with the nearest.
+        """
+        ...
+
+    def answers(self, mean: Tensor) -> list[tuple[str, str, float]]:
+        """(variable, state, probability) for a mean (*z_shape) of q."""
+        ...
+
+
+@runtime_checkable
+class HasExactMarginals(Protocol):
+    """A model that can say the posterior's mean without sampling, for some batches at least."""
+
+    def exact_marginals(self, batch: Batch) -> Tensor:
+        """E[z | x]: (B, *z_shape), float64.
+
+        Raises:
+            LatentiaError: evidence that cannot be, or more work than a machine should do.
+        """
         ...

@@ -2,8 +2,10 @@
 
 from latentia.posteriors.amortized import Amortized
 from latentia.posteriors.base import Posterior
+from latentia.posteriors.clamped import Clamped
 from latentia.posteriors.exact import Exact
 from latentia.posteriors.iterative import Iterative
+from latentia.posteriors.layered import Layered
 from latentia.posteriors.mean_field import MeanField
 from latentia.posteriors.per_datum import PerDatum
 from latentia.posteriors.refined import Refined
@@ -19,13 +21,17 @@ POSTERIORS: dict[str, type[Posterior]] = {
     "amortized": Amortized,
     "semi-amortized": SemiAmortized,
     "iterative": Iterative,
+    "clamped": Clamped,
+    "layered": Layered,
 }
 
 __all__ = [
     "POSTERIORS",
     "Amortized",
+    "Clamped",
     "Exact",
     "Iterative",
+    "Layered",
     "MeanField",
     "PerDatum",
     "Posterior",

@@ -35,6 +35,7 @@ class SemiAmortized(Posterior):
         draws: draws a step; the same noise at every call.
         clip: largest length of a row's slope; longer ones are shortened. 0 leaves all as they are.
         differentiate: pass gradients through the steps, in training.
+        see_mask: the encoder sees which values were observed, too; see ``Amortized``.
 
     Raises:
         ShapeError: the network gives another number of raw values than the family reads.
@@ -51,6 +52,7 @@ class SemiAmortized(Posterior):
         draws: int = 4,
         clip: float = 20.0,
         differentiate: bool = True,
+        see_mask: bool = False,
     ) -> None:
         super().__init__()
         check_counts(steps=steps, draws=draws)
@@ -64,7 +66,7 @@ class SemiAmortized(Posterior):
                 f"gradients through the steps need draws that can be differentiated twice, those of {type(family).__name__} "
                 "can be once; use differentiate=False, or another family."
             )
-        self.encoder = Amortized(network, family)
+        self.encoder = Amortized(network, family, see_mask)
         shape = (family.raw_per_value, *network.out_shape)
         check_reparameterized(family, torch.zeros(1, *shape))
         self.steps, self.rate, self.draws, self.clip, self.differentiate = steps, rate, draws, clip, differentiate
@@ -79,6 +81,11 @@ class SemiAmortized(Posterior):
     def family(self) -> Family:
         """The encoder's, and that of the refined answer."""
         return self.encoder.family
+
+    @property
+    def see_mask(self) -> bool:
+        """The encoder's."""
+        return self.encoder.see_mask
 
     def infer(self, model: GenerativeModel, batch: Batch) -> Distribution:
         """Encode, then refine.

@@ -1,6 +1,8 @@
 """Priors by name."""
 
 from latentia.priors.base import Prior
+from latentia.priors.bernoulli import BernoulliPrior
+from latentia.priors.codes import Codes
 from latentia.priors.mixture import Mixture
 from latentia.priors.standard_normal import StandardNormal
 from latentia.priors.vamp import VampPrior
@@ -9,6 +11,8 @@ PRIORS: dict[str, type[Prior]] = {
     "standard-normal": StandardNormal,
     "mixture": Mixture,
     "vamp": VampPrior,
+    "bernoulli": BernoulliPrior,
+    "codes": Codes,
 }
 
-__all__ = ["PRIORS", "Mixture", "Prior", "StandardNormal", "VampPrior"]
+__all__ = ["PRIORS", "BernoulliPrior", "Codes", "Mixture", "Prior", "StandardNormal", "VampPrior"]

@@ -10,19 +10,27 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from latentia.bounds import BOUNDS, Bound
 from latentia.core.errors import RecipeError, nearest
+from latentia.distributions import discrete_columns
 from latentia.families import FAMILIES, Family
 from latentia.gradients import GRADIENTS, Gradient
 from latentia.learners import LEARNERS, Learner
 from latentia.models import MODELS, Decoded, GenerativeModel
-from latentia.networks import NETWORKS, as_shape
+from latentia.networks import NETWORKS, Network
 from latentia.posteriors import POSTERIORS, Amortized, Iterative, Posterior
-from latentia.priors import PRIORS, VampPrior
+from latentia.priors import PRIORS, Prior, VampPrior
 from latentia.recipe.schema import Component, Recipe
+from latentia.recipe.source import with_source
 
 # Constructor arguments that follow from the data and the latents; a recipe neither needs nor may set them.
-FROM_CONTEXT = ("n_latents", "n_values", "x_shape", "in_shape", "out_shape", "per_value", "encode")
+FROM_CONTEXT = ("n_latents", "n_values", "x_shape", "z_shape", "in_shape", "out_shape", "per_value", "encode")
+# What a posterior, and what its family, takes from the model where a recipe leaves it out.
+POSTERIOR_FROM_MODEL, FAMILY_FROM_MODEL = ("layers",), ("sizes",)
+# The family of each kind of discrete latents.
+DISCRETE_FAMILIES = {"bits": "bernoulli", "codes": "one-hot", "blocks": "one-hot-blocks"}
 # What a required option is where a recipe does not say.
 IF_MISSING = {"hidden": [256, 256]}
+# More characters of a value than this are left out of a message.
+LONG = 80
 
 
 @dataclass(frozen=True)
@@ -53,18 +61,77 @@ def build(recipe: Recipe, x_shape: tuple[int, ...], levels: int | None = None) -
     Raises:
         RecipeError: an unknown name or option (with the nearest), a value of the wrong kind.
     """
-    fixed = {"n_latents": recipe.latents, "n_values": math.prod(x_shape), "x_shape": x_shape}
-    context = Context(fixed, {"levels": levels} if levels else {})
-    posterior = cast("Posterior", _with_network("posterior", recipe.posterior, POSTERIORS, context, x_shape, recipe.latents))
-    model = cast("GenerativeModel", _with_network("model", recipe.model, MODELS, context, recipe.latents, x_shape, levels))
+    model = build_model(recipe.model, x_shape, recipe.latents, levels)
+    posterior = build_posterior(recipe.posterior, model)
     attach(model, posterior)
     return model, posterior
 
 
-def build_posterior(component: Component, x_shape: tuple[int, ...], n_latents: int) -> Posterior:
-    """A posterior by itself, for rows of ``x_shape`` and vectors of ``n_latents``; raises as ``build``."""
-    fixed = {"n_latents": n_latents, "n_values": math.prod(x_shape), "x_shape": x_shape}
-    return cast("Posterior", _with_network("posterior", component, POSTERIORS, Context(fixed), x_shape, n_latents))
+def build_model(
+    component: Component, x_shape: tuple[int, ...] | None, n_latents: int, levels: int | None = None
+) -> GenerativeModel:
+    """A model by itself, for rows of ``x_shape``; raises as ``build``.
+
+    Args:
+        component: its name and options, or its source.
+        x_shape: shape of one row; None where the model alone knows it.
+        n_latents: length of z, for priors that ask.
+        levels: grey levels of the data, for families that ask.
+
+    Raises:
+        RecipeError: also where a model has to be told ``x_shape`` and is not.
+        DataError: a source that is not to be had.
+    """
+    name, options = split_component("model", with_source(component))
+    wanted = constructor_parameters(lookup("model", name, MODELS))
+    if x_shape is None and ("network" in wanted or {"x_shape", "n_values"} & wanted.keys()):
+        raise RecipeError(
+            f"model {name!r} has to be learned from rows before it can draw any; give it data, or draw from a known model, "
+            "such as model.source=asia."
+        )
+    context = _context(x_shape or (), n_latents, {"levels": levels} if levels else {})
+    parts: dict[str, object] = {}
+    if wanted.get("prior") is Prior:
+        parts["prior"] = make("model.prior", options.pop("prior", {}), PRIORS, context, default="standard-normal")
+    if wanted.get("family") is Family:
+        default = default_family(levels)
+        parts["family"] = make("model.family", options.pop("family", {}), FAMILIES, context, default=default)
+    if wanted.get("network") is Network:
+        z_shape = cast("Prior", parts["prior"]).z_shape
+        per_value = cast("Family", parts["family"]).raw_per_value
+        shapes = context.with_fixed(in_shape=z_shape, out_shape=x_shape, per_value=per_value)
+        decoders = {key: pair.decoder for key, pair in NETWORKS.items()}
+        parts["network"] = make("model.network", options.pop("network", {}), decoders, shapes, default="mlp")
+    return cast("GenerativeModel", make("model", {"name": name, **options}, MODELS, context, parts))
+
+
+def build_posterior(component: Component, model: GenerativeModel) -> Posterior:
+    """A posterior for a model's z and x; what the model knows fills options that are left out. Raises as ``build``."""
+    x_shape, z_shape = tuple(model.x_shape), tuple(model.z_shape)
+    own, familys = (
+        {name: getattr(model, name) for name in names if hasattr(model, name)}
+        for names in (POSTERIOR_FROM_MODEL, FAMILY_FROM_MODEL)
+    )
+    context = _context(x_shape, z_shape[0], own)
+    name, options = split_component("posterior", component)
+    kind = lookup("posterior", name, POSTERIORS)
+    wanted = constructor_parameters(kind)
+    parts: dict[str, object] = {}
+    if wanted.get("family") is Family:
+        default, shapes = default_posterior_family(model), Context(context.fixed, familys)
+        parts["family"] = make("posterior.family", options.pop("family", {}), FAMILIES, shapes, default=default)
+    if wanted.get("network") is Network:
+        family = cast("Family", parts["family"])
+        in_shape, per_value = x_shape, family.raw_per_value
+        if "see_mask" in wanted:
+            see_mask = _checked("posterior.see_mask", options.get("see_mask", False), bool)
+            in_shape = Amortized.input_shape(x_shape, bool(see_mask))
+        if issubclass(cast("type", kind), Iterative):
+            in_shape, per_value = Iterative.network_shapes(family, z_shape)
+        shapes = context.with_fixed(in_shape=in_shape, out_shape=z_shape, per_value=per_value)
+        encoders = {key: pair.encoder for key, pair in NETWORKS.items()}
+        parts["network"] = make("posterior.network", options.pop("network", {}), encoders, shapes, default="mlp")
+    return cast("Posterior", make("posterior", {"name": name, **options}, POSTERIORS, context, parts))
 
 
 def build_bound(recipe: Recipe) -> Bound:
@@ -72,9 +139,10 @@ def build_bound(recipe: Recipe) -> Bound:
     return cast("Bound", make("bound", recipe.bound, BOUNDS, Context({})))
 
 
-def build_gradient(recipe: Recipe) -> Gradient:
-    """The recipe's gradient."""
-    return cast("Gradient", make("gradient", recipe.gradient, GRADIENTS, Context({})))
+def build_gradient(recipe: Recipe, x_shape: tuple[int, ...], z_shape: tuple[int, ...]) -> Gradient:
+    """The recipe's gradient, for rows of ``x_shape`` and a z of ``z_shape``; networks in it have fresh weights."""
+    context = Context({"x_shape": x_shape, "z_shape": z_shape})
+    return cast("Gradient", make("gradient", recipe.gradient, GRADIENTS, context))
 
 
 def build_learner(component: Component, offered: Mapping[str, object]) -> Learner:
@@ -84,10 +152,15 @@ def build_learner(component: Component, offered: Mapping[str, object]) -> Learne
         RecipeError: an unknown name or option.
         LatentiaError: parts that the learner refuses.
     """
-    name, _ = split_component("learner", component)
-    wanted = constructor_parameters(lookup("learner", name, LEARNERS))
+    wanted = learner_parameters(component)
     parts = {key: value for key, value in offered.items() if key in wanted}
     return cast("Learner", make("learner", component, LEARNERS, Context({}), parts))
+
+
+def learner_parameters(component: Component) -> dict[str, Any]:
+    """What a learner's constructor takes, by name; raises as ``build_learner``."""
+    name, _ = split_component("learner", component)
+    return constructor_parameters(lookup("learner", name, LEARNERS))
 
 
 def attach(model: GenerativeModel, posterior: Posterior) -> None:
@@ -102,39 +175,21 @@ def attach(model: GenerativeModel, posterior: Posterior) -> None:
         model.p_z.attach(posterior.encode)
 
 
-def _with_network(
-    path: str,
-    component: Component,
-    registry: Mapping[str, Any],
-    context: Context,
-    in_shape: int | tuple[int, ...],
-    out_shape: int | tuple[int, ...],
-    levels: int | None = None,
-) -> object:
-    """A model or posterior: family first, since it says how many raw numbers the network gives; then the network."""
-    name, options = split_component(path, component)
-    wanted = constructor_parameters(lookup(path, name, registry))
-    parts: dict[str, object] = {}
-    if "prior" in wanted:
-        parts["prior"] = make(f"{path}.prior", options.pop("prior", {}), PRIORS, context, default="standard-normal")
-    if "family" in wanted:
-        default = default_family(levels) if path == "model" else "diagonal-normal"
-        parts["family"] = make(f"{path}.family", options.pop("family", {}), FAMILIES, context, default=default)
-    if "network" in wanted:
-        side = "decoder" if path == "model" else "encoder"
-        networks = {key: getattr(pair, side) for key, pair in NETWORKS.items()}
-        network = options.pop("network", {})
-        per_value = cast("Family", parts["family"]).raw_per_value
-        if issubclass(registry[name], Iterative):
-            in_shape, per_value = Iterative.network_shapes(cast("Family", parts["family"]), as_shape(out_shape))
-        shapes = context.with_fixed(in_shape=in_shape, out_shape=out_shape, per_value=per_value)
-        parts["network"] = make(f"{path}.network", network, networks, shapes, default="mlp")
-    return make(path, {"name": name, **options}, registry, context, parts)
-
-
 def default_family(levels: int | None) -> str:
     """The likelihood that holds such values: bits, grey levels, or reals."""
     return {None: "normal", 2: "bernoulli"}.get(levels, "discretized-logistic")
+
+
+def default_posterior_family(model: GenerativeModel) -> str:
+    """The family whose draws lie where the model's prior puts its mass: bits, one-hot codes, blocks of them, or reals."""
+    if isinstance(model, Decoded) and isinstance(model.p_z, VampPrior):
+        return "diagonal-normal"  # made of the answers of the encoder that is not made yet
+    columns = discrete_columns(model.prior())
+    return "diagonal-normal" if columns is None else DISCRETE_FAMILIES[columns.kind]
+
+
+def _context(x_shape: tuple[int, ...], n_latents: int, defaults: Mapping[str, Any] | None = None) -> Context:
+    return Context({"n_latents": n_latents, "n_values": math.prod(x_shape), "x_shape": x_shape}, defaults or {})
 
 
 def make(
@@ -218,4 +273,7 @@ def _checked(path: str, value: object, annotation: Any) -> object:
         return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
-        raise RecipeError(f"{path} is {value!r}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+        place = "".join(f"[{at}]" for at in first["loc"] if isinstance(at, int))
+        shown = repr(first["input"])
+        shown = shown if len(shown) <= LONG else f"{shown[:LONG]}..."
+        raise RecipeError(f"{path}{place} is {shown}: {first['msg'][0].lower()}{first['msg'][1:]}") from None

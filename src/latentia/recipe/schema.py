@@ -15,8 +15,10 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
+from latentia.core.compact import compact_json
 from latentia.core.errors import RecipeError, nearest
 from latentia.data import Binarize
 from latentia.training import OnNonFinite
@@ -26,7 +28,10 @@ Component = dict[str, Any]
 """{"name": a registry's key, option: value, ...}; an option may itself be a component."""
 
 
+SIMULATED = "simulated"
+"""The name of data that are drawn from the recipe's own model."""
 Decay = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Section(BaseModel):
@@ -41,6 +46,20 @@ class DataSection(_Section):
     """None leaves the data set's own default."""
     flatten: bool = False
     """Images as vectors, for models that take no images."""
+    rows: PositiveInt | None = None
+    """How many to draw, of simulated data alone; None for 20,000."""
+    observed: tuple[Share, Share] | None = None
+    """Least and largest share of a held-out row's values that are seen, of simulated data alone; None for all of them."""
+
+    @model_validator(mode="after")
+    def _of_simulated_data(self) -> "DataSection":
+        if self.name != SIMULATED and (self.rows is not None or self.observed is not None):
+            raise ValueError(f"rows and observed are of data {SIMULATED!r} alone; leave them out")
+        if self.name == SIMULATED and (self.flatten or self.binarize not in (None, "none")):
+            raise ValueError("simulated rows are as the model draws them; leave out flatten and binarize")
+        if self.observed is not None and not 0 < self.observed[1] >= self.observed[0]:
+            raise ValueError("observed wants two shares, the lower one first and the higher one above 0")
+        return self
 
 
 class FitSection(_Section):
@@ -73,7 +92,7 @@ class Recipe(_Section):
         data: which rows.
         x_shape: shape of one row; filled in when a run is saved, so that it loads without its data.
         latents: length of z.
-        model: what generates x.
+        model: what generates x: a name and options, or the source of a known model's.
         posterior: who infers z.
         learner: who moves when.
         bound: what is raised.
@@ -104,13 +123,13 @@ class Recipe(_Section):
         """A bare name stands for a component without options; options alone are those of the default one."""
         if isinstance(value, str):
             return {"name": value}
-        if isinstance(value, dict) and "name" not in value and info.field_name:
+        if isinstance(value, dict) and not {"name", "source"} & value.keys() and info.field_name:
             return {**cls.model_fields[info.field_name].default, **value}
         return value
 
     def to_json(self) -> str:
         """The text of ``recipe.json``."""
-        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+        return compact_json(self.model_dump(mode="json")) + "\n"
 
 
 def known_keys() -> list[str]:
@@ -175,4 +194,5 @@ def _one_line(error: ValidationError) -> str:
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         return f"unknown key {path!r}; {nearest(path, known_keys())}{more}"
-    return f"{path} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{path} is {first['input']!r}: {message[0].lower()}{message[1:]}{more}"

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from latentia.core.errors import LatentiaError
+from latentia.distributions import Columns, discrete_columns
 from latentia.evaluation import ACTIVE_VARIANCE, quiet
 from latentia.report.content import ReportContent
 from latentia.report.display import Display
@@ -50,9 +51,14 @@ class Material:
         return self.encoded.variance.tolist() if self.encoded is not None else None
 
     @property
+    def n_latents(self) -> int:
+        """How many there are; a one-hot code is one."""
+        return self.content.model.z_shape.numel() if self.columns is None else len(self.columns.sizes)
+
+    @property
     def order(self) -> list[int]:
         """Latents from the one that says most to the one that says least."""
-        weights = self.kl or self.variance or [0.0] * self.content.model.z_shape.numel()
+        weights = self.kl or self.variance or [0.0] * self.n_latents
         # What is not finite says nothing, and goes last.
         return sorted(range(len(weights)), key=lambda d: (-weights[d] if isfinite(weights[d]) else inf, d))
 
@@ -67,6 +73,12 @@ class Material:
         """Whether z is a vector of continuous numbers, so that there is something between two of its values."""
         given = None if self.encoded is None else self.encoded.batch.given
         return len(self.content.model.z_shape) == 1 and is_continuous(self.content.model.prior(given))
+
+    @property
+    def columns(self) -> Columns | None:
+        """Which columns of a discrete z make one latent; None where z is continuous."""
+        given = None if self.encoded is None else self.encoded.batch.given
+        return discrete_columns(self.content.model.prior(given))
 
     def given(self, n: int) -> Tensor | None:
         """The conditions of the first n rows, or None; rows are repeated where there are fewer."""

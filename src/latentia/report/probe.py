@@ -8,8 +8,8 @@ from torch.distributions import Distribution
 
 from latentia.core import Batch
 from latentia.data import Dataset, Split
-from latentia.distributions import kl_per_dimension, point
-from latentia.evaluation import some_places
+from latentia.distributions import discrete_columns, kl_per_dimension, per_latent, point
+from latentia.evaluation import expected_x, some_places
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 
@@ -74,8 +74,9 @@ def encode(model: GenerativeModel, posterior: Posterior, data: Dataset, wanted: 
     z = torch.cat(means)
     each = torch.cat([k.reshape(-1, k.shape[-1]) for k in kls if k is not None]) if None not in kls else None
     batch = some.batch(torch.arange(len(some), device=device))._replace(row=places, n_rows=total)
+    columns = discrete_columns(model.prior(batch.given))
     kl = None if each is None else each.mean(0)
-    return Encoded(name, batch, some.labels, z, kl, z.flatten(1).var(0, correction=0))
+    return Encoded(name, batch, some.labels, z, kl, per_latent(z.flatten(1).var(0, correction=0), columns))
 
 
 def decode(model: GenerativeModel, z: Tensor, given: Tensor | None = None) -> Tensor:
@@ -86,6 +87,16 @@ def decode(model: GenerativeModel, z: Tensor, given: Tensor | None = None) -> Te
         end = start + at_once
         condition = None if given is None else given[start:end]
         parts.append(point(model.likelihood(z[start:end].unsqueeze(0), condition)).squeeze(0).float().cpu())
+    return torch.cat(parts)
+
+
+def reconstructed(model: GenerativeModel, posterior: Posterior, encoded: Encoded, rows: Tensor) -> Tensor:
+    """Some of the encoded rows, through draws of their latents and back: (n, *x_shape) on the CPU."""
+    whole, parts = encoded.batch, []
+    for part in rows.split(max(1, VALUES_AT_ONCE // model.x_shape.numel())):
+        given, mask = (None if t is None else t[part] for t in (whole.given, whole.mask))
+        q = posterior.infer(model, Batch(whole.x[part], whole.row[part], whole.n_rows, given, mask))
+        parts.append(expected_x(model, q, given).float().cpu())
     return torch.cat(parts)
 
 

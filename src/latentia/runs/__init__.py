@@ -1,8 +1,11 @@
 """Runs: fitted models with what made them, in memory and as folders."""
 
-from latentia.runs.fitting import StoppedRun, fit, fit_recipe, read, without_joint
+from latentia.runs.fitting import StoppedRun, fit, fit_recipe, read
 from latentia.runs.folder import EVALUATION, METRICS, RECIPE, REPORT, WEIGHTS, check_free, free_folder, write_evaluation
+from latentia.runs.inference import Check, Inference, infer
+from latentia.runs.method import for_learner
 from latentia.runs.run import Run, load
+from latentia.runs.simulated import simulated
 
 __all__ = [
     "EVALUATION",
@@ -10,14 +13,18 @@ __all__ = [
     "RECIPE",
     "REPORT",
     "WEIGHTS",
+    "Check",
+    "Inference",
     "Run",
     "StoppedRun",
     "check_free",
     "fit",
     "fit_recipe",
+    "for_learner",
     "free_folder",
+    "infer",
     "load",
     "read",
-    "without_joint",
+    "simulated",
     "write_evaluation",
 ]

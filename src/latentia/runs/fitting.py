@@ -1,7 +1,6 @@
 """From parts or a recipe to a run: the two ways to say the same fit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,19 @@ from latentia.core.errors import LatentiaError, RecipeError, nearest
 from latentia.core.random import seeded
 from latentia.data import Dataset, as_dataset, load_data
 from latentia.gradients import Auto, Gradient
-from latentia.learners import Joint, KLWeight, Learner, LearningRate
+from latentia.learners import Joint
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.recipe import (
-    Component,
+    SIMULATED,
     DataSection,
     FitSection,
     Recipe,
-    build,
+    attach,
     build_bound,
     build_gradient,
-    build_learner,
+    build_model,
+    build_posterior,
     describe_bound,
     describe_gradient,
     describe_model,
@@ -34,7 +34,9 @@ from latentia.recipe import (
     with_overrides,
 )
 from latentia.runs.environment import environment
+from latentia.runs.method import Method, learner_for
 from latentia.runs.run import Run
+from latentia.runs.simulated import simulated
 from latentia.training import History, Progress, Silent, Stopped, progress_for, train
 
 
@@ -44,27 +46,6 @@ class StoppedRun(LatentiaError):
     def __init__(self, message: str, run: Run | None) -> None:
         super().__init__(message)
         self.run = run
-
-
-@dataclass(frozen=True)
-class Method:
-    """The five choices, with the number of draws.
-
-    Attributes:
-        model: p.
-        posterior: q.
-        bound: what is raised.
-        gradient: how it is differentiated.
-        draws: K, draws a row.
-        learner: who moves when, as a recipe says it.
-    """
-
-    model: GenerativeModel
-    posterior: Posterior
-    bound: Bound
-    gradient: Gradient
-    draws: int
-    learner: Component = field(default_factory=lambda: {"name": "joint"})
 
 
 def fit(
@@ -133,16 +114,25 @@ def fit_recipe(
         LatentiaError: whatever ``fit`` refuses.
     """
     wanted = read(recipe, overrides)
-    rows = as_dataset(data) if data is not None else load_data(wanted.data.name, wanted.data.binarize)
-    rows = rows.flattened() if wanted.data.flatten else rows
+    drawn = data is None and wanted.data.name == SIMULATED
+    rows = None if drawn else as_dataset(data) if data is not None else load_data(wanted.data.name, wanted.data.binarize)
+    with seeded(wanted.fit.seed):
+        if rows is None:
+            model = build_model(wanted.model, None, wanted.latents)
+            rows = simulated(model, wanted.data.rows, wanted.data.observed)
+        else:
+            rows = rows.flattened() if wanted.data.flatten else rows
+            model = build_model(wanted.model, tuple(rows.x_shape), wanted.latents, rows.levels)
+        posterior = build_posterior(wanted.posterior, model)
+        attach(model, posterior)
+        gradient = build_gradient(wanted, tuple(rows.x_shape), tuple(model.z_shape))
     if wanted.x_shape is not None and wanted.x_shape != tuple(rows.x_shape):
         raise RecipeError(f"the recipe says x_shape {wanted.x_shape}, the data's is {tuple(rows.x_shape)}; leave it out.")
-    with seeded(wanted.fit.seed):
-        model, posterior = build(wanted, tuple(rows.x_shape), rows.levels)
-    method = Method(model, posterior, build_bound(wanted), build_gradient(wanted), wanted.draws, wanted.learner)
+    method = Method(model, posterior, build_bound(wanted), gradient, wanted.draws, wanted.learner)
     full = _recipe_of(wanted.name, method, rows, wanted.fit)
     if isinstance(full, Recipe):
-        full = full.model_copy(update={"about": wanted.about, "evaluation_draws": wanted.evaluation_draws})
+        kept = {"about": wanted.about, "evaluation_draws": wanted.evaluation_draws}
+        full = full.model_copy(update=kept | ({"data": wanted.data} if drawn else {}))
     return _fit(method, rows, wanted.fit, full, progress)
 
 
@@ -155,60 +145,6 @@ def read(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[st
     else:
         values, source = recipe_values(str(recipe))
     return parse_recipe(with_overrides(values, overrides), source)
-
-
-def learner_for(method: Method, section: FitSection, n_rows: int) -> Learner:
-    """The learner of a method under a fit section, for a training split of ``n_rows``; raises as the recipe's ``build``."""
-    total = section.epochs * -(-n_rows // section.batch_size)
-    cosine_end = total if section.lr_decay == "cosine" else 0
-    offered = {
-        "model": method.model,
-        "posterior": method.posterior,
-        "bound": method.bound,
-        "gradient": method.gradient,
-        "draws": method.draws,
-        "lr": LearningRate(section.lr, section.lr_warm_up, cosine_end),
-        "kl": KLWeight(section.beta, section.kl_warm_up),
-        "betas": section.adam_betas,
-        "eps": section.adam_eps,
-        "clip": section.clip,
-        "precision": section.precision,
-    }
-    _refuse_what_is_not_taken(method, section)
-    return build_learner(method.learner, offered)
-
-
-def _of_joint_alone() -> dict[str, Any]:
-    """Fields of the fit section that only Joint takes, with what they are unless said."""
-    names = ("beta", "kl_warm_up", "clip", "precision", "adam_betas", "adam_eps")
-    return {name: getattr(FitSection(), name) for name in names}
-
-
-def without_joint(recipe: Recipe) -> dict[str, Any]:
-    """Changes that take out of a recipe what only Joint takes, for another learner's sake."""
-    plain = Recipe()
-    fit = recipe.fit.model_copy(update=_of_joint_alone())
-    return {"bound": plain.bound, "gradient": plain.gradient, "draws": plain.draws, "fit": fit}
-
-
-def _refuse_what_is_not_taken(method: Method, section: FitSection) -> None:
-    """A learner other than Joint takes neither bound nor gradient; what was asked for and would be ignored is refused.
-
-    Raises:
-        RecipeError: with the first such value.
-    """
-    learner = method.learner["name"]
-    if learner == "joint":
-        return
-    asked = {f"fit.{name}": getattr(section, name) != value for name, value in _of_joint_alone().items()}
-    asked |= {
-        "bound": not isinstance(method.bound, Elbo),
-        "gradient": not isinstance(method.gradient, Auto),
-        "draws": method.draws != 1,
-    }
-    for name, is_asked in asked.items():
-        if is_asked:
-            raise RecipeError(f"learner {learner!r} does not take {name!r}; leave it out, or use learner=joint.")
 
 
 def _fit(method: Method, data: Dataset, section: FitSection, recipe: Recipe | RecipeError, progress: Progress | bool) -> Run:

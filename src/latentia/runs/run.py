@@ -1,5 +1,6 @@
 """A fitted model with its posterior: measure it, draw from it, encode with it, save it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import DataError, RecipeError
 from latentia.data import DATASETS, Dataset, Split, as_dataset, checked_split, load_data
-from latentia.distributions import DRAWS_FOR_A_MEAN, point
-from latentia.evaluation import DEFAULT_MEMORY, Evaluation, Ladder, evaluate_split, mean_and_error, quiet
+from latentia.distributions import DRAWS_FOR_A_MEAN, discrete_columns, point
+from latentia.evaluation import DEFAULT_MEMORY, Evaluation, Ladder, evaluate_split, expected_x, mean_and_error, quiet
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
-from latentia.recipe import Recipe
+from latentia.recipe import SIMULATED, Recipe
 from latentia.report import ReportContent, save_pictures, write_report
 from latentia.runs.folder import REPORT, Parts, read_folder, write_evaluation, write_folder, write_ladder
+from latentia.runs.inference import Check, Inference, infer
+from latentia.runs.simulated import simulated
 from latentia.training import History
 
 ROWS_AT_ONCE = 1000
@@ -55,7 +58,7 @@ class Run:
         return next((p.device for p in (*self.model.parameters(), *self.model.buffers())), torch.device("cpu"))
 
     def dataset(self, data: Any = None) -> Dataset:
-        """The given rows, else those it was fitted on, loaded again by name where needed.
+        """The given rows, else those it was fitted on, loaded again by name or drawn again where needed.
 
         Raises:
             DataError: it was fitted on an array, which a run does not hold.
@@ -64,6 +67,9 @@ class Run:
             return as_dataset(data)
         if self.data is None:
             section = self.known_recipe().data
+            if section.name == SIMULATED:
+                self.data = simulated(self.model, section.rows, section.observed)
+                return self.data
             if section.name not in DATASETS:
                 raise DataError(
                     f"this run was fitted on {section.name!r}, which is no named data set; pass the rows as data."
@@ -138,8 +144,32 @@ class Run:
             return torch.cat([p.squeeze(0).cpu() for p in parts])
 
     def reconstruct(self, x: Any, mask: Any = None) -> Tensor:
-        """Rows x to their posterior mean and back, as ``encode``: (N, *x_shape), on the CPU."""
-        return self.decode(self.encode(x, mask))
+        """Rows x to their posterior mean and back, as ``encode``: (N, *x_shape), on the CPU.
+
+        Of a discrete z, whose mean is no value that it takes, the way back is averaged over draws from the posterior.
+        """
+        if discrete_columns(self.model.prior()) is None:
+            return self.decode(self.encode(x, mask))
+        with quiet(self.model, self.posterior, seed=0):
+            answers = ((self.posterior.infer(self.model, batch), batch.given) for batch in self._batches(x, mask))
+            return torch.cat([expected_x(self.model, q, given).cpu() for q, given in answers])
+
+    def infer(
+        self, observed: Mapping[str, Any], top: int = 10, check: Check = "none", draws: int = 10_000, seed: int = 0
+    ) -> Inference:
+        """What is believed of the model's named variables once some were observed; see ``latentia.runs.inference``.
+
+        Args:
+            observed: findings {name: value}, such as {"fever": 1, "cough": "absent"}.
+            top: how many variables to tell of.
+            check: "none", "importance", "gibbs" or "exact": another way to the same figures, beside them.
+            draws: of the check.
+            seed: of the draws.
+
+        Raises:
+            LatentiaError: a model without names, an unknown name or value, findings that cannot be.
+        """
+        return infer(self.model, self.posterior, observed, top, check, draws, seed)
 
     def save(self, folder: str | Path) -> Path:
         """Write recipe, weights, metrics, environment, numbers, pictures and report into a new or empty folder.

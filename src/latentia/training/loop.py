@@ -12,7 +12,7 @@ from torch import Tensor
 from latentia.core.errors import LatentiaError, NonFinite
 from latentia.core.random import seeded
 from latentia.data import Dataset
-from latentia.evaluation import quick_look
+from latentia.evaluation import quick_look, quiet
 from latentia.learners import Learner
 from latentia.training.checks import check_first_batch, check_fit, name_the_culprit
 from latentia.training.device import pick_device
@@ -74,7 +74,9 @@ def train(
     if on_nonfinite not in ("stop", "skip"):
         raise LatentiaError(f"on_nonfinite is {on_nonfinite!r}, wanted 'stop' or 'skip'.")
     where = pick_device(device)
-    learner.modules.to(where)
+    # All of it, though not every learner owns both.
+    for part in (learner.modules, learner.model, learner.posterior):
+        part.to(where)
     run = _Training(learner, data.to(where), epochs, batch_size, epochs * steps_an_epoch, on_nonfinite, progress or Silent())
     with seeded(seed), run.shown():
         run.prepare(seed)
@@ -202,11 +204,16 @@ class _Training:
         pending.clear()
 
     def look_at_validation(self) -> dict[str, float]:
-        """Bound, rate, reconstruction and active units on validation rows; training rows' active units without any."""
+        """Bound, rate, reconstruction and active units on validation rows; training rows' active units without any.
+
+        What the learner says of these rows itself goes first.
+        """
         if len(self.data.valid):
-            return quick_look(
+            look = quick_look(
                 self.learner.model, self.learner.posterior, self.data.valid, self.learner.bound, self.learner.draws
             )
+            with quiet(self.learner.model, self.learner.posterior, seed=0):
+                return look | self.learner.own_look(self.data.valid)
         look = quick_look(self.learner.model, self.learner.posterior, self.data.train.head(1000))
         return {"active_units": look["active_units"]}
 

@@ -10,7 +10,14 @@ from latentia.distributions.discrete.discretized_logistic_mixture import (
     DISCRETIZED_LOGISTIC_MIXTURE,
     DiscretizedLogisticMixture,
 )
+from latentia.distributions.discrete.log_off_bernoulli import LOG_OFF_BERNOULLI, LogOffBernoulli, log_one_minus_exp
 from latentia.distributions.discrete.negative_binomial import NEGATIVE_BINOMIAL, NegativeBinomial
+from latentia.distributions.discrete.one_hot_blocks import (
+    ONE_HOT_BLOCKS,
+    OneHotBlocks,
+    OneHotBlocksSupport,
+    block_columns,
+)
 from latentia.distributions.discrete.zero_inflated import ZERO_INFLATED, ZeroInflated
 from latentia.distributions.entry import Entry
 
@@ -20,6 +27,8 @@ DISCRETE: dict[str, Entry] = {
     "beta-binomial": BETA_BINOMIAL,
     "discretized-logistic": DISCRETIZED_LOGISTIC,
     "discretized-logistic-mixture": DISCRETIZED_LOGISTIC_MIXTURE,
+    "log-off-bernoulli": LOG_OFF_BERNOULLI,
+    "one-hot-blocks": ONE_HOT_BLOCKS,
 }
 
 __all__ = [
@@ -27,7 +36,12 @@ __all__ = [
     "BetaBinomial",
     "DiscretizedLogistic",
     "DiscretizedLogisticMixture",
+    "LogOffBernoulli",
     "NegativeBinomial",
+    "OneHotBlocks",
+    "OneHotBlocksSupport",
     "ZeroInflated",
+    "block_columns",
     "grid_nats_to_bits",
+    "log_one_minus_exp",
 ]

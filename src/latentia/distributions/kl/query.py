@@ -14,11 +14,11 @@ def closed_kl(q: Distribution, p: Distribution) -> Tensor:
     Raises:
         NoClosedForm: no closed form is registered for the pair.
     """
-    q, p = _as_wide(q, p)
     try:
+        q, p = _as_wide(q, p)
         if not by_quadrature(q, p):
             return kl_divergence(q, p)
-    except NotImplementedError:  # torch's answer to a pair that nobody registered
+    except NotImplementedError:  # torch's answer to a pair that nobody registered, or to one that cannot be widened
         pass
     raise NoClosedForm(f"KL({describe(q)} || {describe(p)}) has no closed form; use gradient='reparameterized' (or 'auto').")
 

@@ -4,6 +4,7 @@ from latentia.distributions.entry import Entry
 from latentia.distributions.structured.autoregressive import AUTOREGRESSIVE, Autoregressive
 from latentia.distributions.structured.chain import CHAIN, Chain
 from latentia.distributions.structured.hierarchy import HIERARCHY, Hierarchy
+from latentia.distributions.structured.layered_bits import LAYERED_BITS, LayeredBits, layers_of_bits
 from latentia.distributions.structured.linear_gaussian_chain import LINEAR_GAUSSIAN_CHAIN, LinearGaussianChain
 from latentia.distributions.structured.linear_gaussian_observations import (
     LINEAR_GAUSSIAN_OBSERVATIONS,
@@ -19,6 +20,7 @@ STRUCTURED: dict[str, Entry] = {
     "linear-gaussian-observations": LINEAR_GAUSSIAN_OBSERVATIONS,
     "hierarchy": HIERARCHY,
     "masked": MASKED,
+    "layered-bits": LAYERED_BITS,
 }
 
 __all__ = [
@@ -26,8 +28,10 @@ __all__ = [
     "Autoregressive",
     "Chain",
     "Hierarchy",
+    "LayeredBits",
     "LinearEmission",
     "LinearGaussianChain",
     "LinearGaussianObservations",
     "Masked",
+    "layers_of_bits",
 ]

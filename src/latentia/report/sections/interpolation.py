@@ -11,9 +11,11 @@ ENDS = ("one row", "half way", "the other")
 TITLE = "From one row to another"
 
 
-def interpolation(material: Material) -> Section:
-    """A few pairs of rows with different labels."""
+def interpolation(material: Material) -> Section | None:
+    """A few pairs of rows with different labels; no section where there is nothing between two values of z."""
     encoded = material.encoded
+    if material.columns is not None:
+        return None
     if encoded is None:
         return Section("interpolation", TITLE, paragraphs(material.why_not))
     if not material.walkable or len(encoded) < 2:

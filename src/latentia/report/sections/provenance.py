@@ -1,7 +1,6 @@
 """Where the run comes from: notes, versions and the whole recipe."""
 
-import json
-
+from latentia.core.compact import compact_json
 from latentia.report.markup import join, tag
 from latentia.report.material import Material
 from latentia.report.section import Section, paragraphs
@@ -20,7 +19,7 @@ def provenance(material: Material) -> Section:
         if content.environment
         else paragraphs("Nothing is known.")
     )
-    text = json.dumps(content.recipe, indent=2, ensure_ascii=False, default=str)
+    text = compact_json(content.recipe)
     recipe = tag(
         "details", None, tag("summary", None, "The whole recipe, as JSON"), tag("pre", None, tag("code", None, text))
     )

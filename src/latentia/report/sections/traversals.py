@@ -4,19 +4,20 @@ import torch
 
 from latentia.report.display import Strip
 from latentia.report.figures import MINUS, count, latent, number
-from latentia.report.markup import Markup, join, tag
 from latentia.report.material import Material
 from latentia.report.probe import prior_scale, walk
 from latentia.report.section import Section, paragraphs
+from latentia.report.sections.flips import TITLE, flips, label
 
 STEPS, REACH = 11, 3.0
 MOST = 10
 ENDS = (f"{MINUS}{REACH:.0f} sd", "prior mean", f"+{REACH:.0f} sd")
-TITLE = "One latent at a time"
 
 
 def traversals(material: Material) -> Section:
     """A strip for each of the latents that say most."""
+    if material.columns is not None:
+        return flips(material, material.columns)
     if not material.walkable:
         return Section(
             "traversals", TITLE, paragraphs("These latents are not a vector of continuous numbers, so there is no walk.")
@@ -39,7 +40,7 @@ def traversals(material: Material) -> Section:
         values = loc[d] + scale[d] * steps.to(loc)
         titles = [f"{latent(d)} = {number(v)}" for v in values.tolist()]
         here = int((values - start[d]).abs().argmin()) if material.encoded is not None else None
-        strips.append(Strip(_label(material, d), walk(model, start, d, values, given), titles, here=here))
+        strips.append(Strip(label(material, d), walk(model, start, d, values, given), titles, here=here))
     left = len(material.active) - len(chosen)
     rest = f" {count(left, 'more active latent')} not shown." if left > 0 else ""
     first = (
@@ -53,9 +54,3 @@ def traversals(material: Material) -> Section:
         else "No latent is in use; the first one stands for all."
     )
     return Section("traversals", TITLE, paragraphs(first, mark, second), material.display.strips(strips, ENDS))
-
-
-def _label(material: Material, d: int) -> Markup:
-    kl = material.kl
-    name = tag("b", None, latent(d))
-    return join(name, tag("span", {"class": "aside"}, f" {number(kl[d])} nats")) if kl else name
