@@ -5,6 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torch.testing import assert_close
+
+from latentia import Amortized, Bernoulli, Iwae, mlp
+from latentia.gradients import Enumerated
+from latentia.models import Decoded
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -49,3 +55,31 @@ def test_the_linear_regression_meets_its_closed_form() -> None:
     q = found.posterior.infer()
     assert float(((q.mean - mean).abs() / sd).max()) < 1e-3, "by its parameters, without draws"
     assert float((q.covariance_matrix / sd / sd[:, None] - covariance / sd / sd[:, None]).abs().max()) < 1e-3
+
+
+def test_discrete_gradients_tables_every_estimator_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "figure.svg"
+    arguments = [str(out), "--bits", "3", "--repeats", "3", "--control-steps", "2", "--draws", "1", "2", "--steps", "2", "4"]
+    monkeypatch.setattr(sys, "argv", ["discrete_gradients.py", *arguments])
+    runpy.run_path(str(EXAMPLES / "discrete_gradients.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    rows = [line for line in printed.splitlines() if line.startswith("| ") and not line.startswith(("| gradient", "| ---"))]
+    assert len(rows) == 2 * (11 + 1 + 2), "a second row of leave-one-out, and two under the importance-weighted bound"
+    exact = [row.split("|")[3].strip() for row in rows if row.startswith("| enumerated")]
+    assert exact == ["0.0", "0.0"]
+    picture = out.read_text(encoding="utf-8")
+    assert picture.startswith("<svg xmlns=")
+    assert picture.count('class="line"') == 6 * 2 + 6, "six gradients in two panels, and the key"
+
+
+def test_pairs_of_states_make_the_importance_weighted_bound_s_gradient() -> None:
+    """Against ``enumerated``, which sums over tuples by itself where they are few."""
+    example = runpy.run_path(str(EXAMPLES / "discrete_gradients.py"))
+    model = Decoded(example["Coins"](3), mlp(3, [4], 64), Bernoulli())
+    posterior = Amortized(mlp(64, [], 3), Bernoulli())
+    batch = example["batch_of"]((torch.rand(5, 64) < 0.3).float(), 5)
+    surrogate = Enumerated()(Iwae(), model, posterior.infer(model, batch), batch, 2).surrogate.mean()
+    exact = torch.cat([slope.flatten() for slope in torch.autograd.grad(surrogate, list(posterior.parameters()))])
+    assert_close(example["pairs_slope"](model, posterior, batch, chunk=3).float(), exact, rtol=1e-4, atol=1e-5)

@@ -12,7 +12,7 @@ from numpy.polynomial.hermite_e import hermegauss
 from torch import Size, Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Independent, Normal
 
-from latentia.bounds import Bound
+from latentia.bounds import Bound, Elbo
 from latentia.core import Batch
 from latentia.gradients import Gradient
 from latentia.models import GenerativeModel
@@ -59,6 +59,10 @@ class Oracle(ABC):
 
     def __init__(self, x: Tensor, theta: Numbers, phi: Numbers) -> None:
         self.x, self.theta, self.phi = x, theta, phi
+
+    @property
+    def z_shape(self) -> Size:
+        return next(iter(self.phi.values())).shape
 
     @abstractmethod
     def rows(self, n: int) -> Rows:
@@ -164,24 +168,23 @@ class BitOracle(Oracle):
 
     def rows(self, n: int) -> Rows:
         model = BitRows(self.theta, n)
-        model.x_shape, model.z_shape = Size((4,)), Size((3,))
+        model.x_shape, model.z_shape = self.x.shape, self.phi["logits"].shape
         return model
 
     def q(self, phi: Numbers) -> Distribution:
         return Independent(Bernoulli(logits=phi["logits"]), 1)
 
     def kl(self) -> Tensor:
-        states = _states()
+        states = bit_states(len(self.phi["logits"]))
         log_q = log_bits(states, self.phi["logits"])
         return log_q.exp() @ (log_q - log_bits(states, self.theta["prior_logits"]))
 
     def expected(self, theta: Numbers, phi: Numbers, bound: Bound, n_draws: int, kl_weight: float) -> Tensor:
-        states = _states()
+        states = bit_states(len(phi["logits"]))
         log_q = log_bits(states, phi["logits"])
         log_likelihood = log_bits(self.x, states @ theta["weight"].T + theta["mean"])
         w = log_likelihood + kl_weight * (log_bits(states, theta["prior_logits"]) - log_q)
-        tuples = torch.cartesian_prod(*[torch.arange(8)] * n_draws).reshape(-1, n_draws).T  # (K, 8 ** K)
-        return log_q[tuples].sum(0).exp() @ bound(w[tuples])
+        return over_tuples(log_q, w, bound, n_draws)
 
 
 def gaussian_kl(theta: Numbers, phi: Numbers) -> Tensor:
@@ -201,5 +204,13 @@ def log_bits(bits: Tensor, logits: Tensor) -> Tensor:
     return (bits * torch.sigmoid(logits).log() + (1 - bits) * torch.sigmoid(-logits).log()).sum(-1)
 
 
-def _states() -> Tensor:
-    return torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * 3)
+def bit_states(n: int) -> Tensor:
+    """(2^n, n)."""
+    return torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * n).reshape(-1, n)
+
+
+def over_tuples(log_q: Tensor, w: Tensor, bound: Bound, n_draws: int) -> Tensor:
+    """E[bound] over all tuples of states: log q and log-weights (S,) -> ()."""
+    n_draws = 1 if isinstance(bound, Elbo) else n_draws  # a mean over draws is worth one draw
+    tuples = torch.cartesian_prod(*[torch.arange(len(w))] * n_draws).reshape(-1, n_draws).T  # (K, S ** K)
+    return log_q[tuples].sum(0).exp() @ bound(w[tuples])

@@ -13,7 +13,7 @@ from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm
 from latentia.distributions import closed_kl
 from latentia.gradients import AnalyticKL, DoublyReparameterized, LeaveOneOut, Reparameterized
-from latentia.gradients.base import draw_credits
+from latentia.gradients.base import draw_credits, whole_credits
 from latentia.gradients.doubly_reparameterized import path_credits
 from latentia.gradients.leave_one_out import mean_of_the_others
 from latentia.models import PPCA
@@ -112,6 +112,32 @@ def test_leave_one_out_of_iwae_is_vimco() -> None:
 def test_a_moving_baseline_credits_each_draw_with_its_own_weight_under_the_elbo() -> None:
     w, instead = log_weights_like_draws(), torch.full((K, B), -98.0, dtype=torch.float64)
     assert_close(draw_credits(Elbo(), w, instead), (w - instead) / K)
+
+
+@pytest.mark.parametrize("bound", [Elbo(), Iwae(), Renyi(0.3)], ids=lambda bound: type(bound).__name__)
+def test_the_whole_credit_is_that_of_the_bound_less_its_own_score(bound: Bound) -> None:
+    w, instead = log_weights_like_draws(), log_weights_like_draws()
+
+    def share(w: Tensor, k: int) -> Tensor:
+        """L - 0.7 dL/dw_k."""
+        at = w.clone().requires_grad_()
+        return bound(w) - 0.7 * torch.autograd.grad(bound(at).sum(), at)[0][k]
+
+    by_hand = []
+    for k in range(K):
+        exchanged = torch.cat([w[:k], instead[k : k + 1], w[k + 1 :]])
+        by_hand.append(share(w, k) - share(exchanged, k))
+    assert_close(whole_credits(bound, w, instead, 0.7), torch.stack(by_hand))
+
+
+@pytest.mark.parametrize("bound", [Elbo(), Iwae(), Renyi(0.3)], ids=lambda bound: type(bound).__name__)
+def test_leave_one_out_stands_still_at_the_exact_posterior_on_every_draw(bound: Bound) -> None:
+    model, batch = ppca_and_batch()
+    q, phi = free_copy(model.exact_posterior(batch))
+    LeaveOneOut()(bound, model, q, batch, K).surrogate.sum().backward()
+    for value in phi:
+        assert value.grad is not None
+        assert_close(value.grad, torch.zeros_like(value), rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("bound", [Elbo(), Iwae(), Renyi(0.3)], ids=lambda bound: type(bound).__name__)

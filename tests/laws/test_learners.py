@@ -6,21 +6,25 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributions import Bernoulli as TorchBernoulli
+from torch.distributions import Distribution, Independent
 from torch.testing import assert_close
 
 from helpers.construct import build, cases
 from latentia.bounds import BOUNDS, Iwae
 from latentia.core import Batch
-from latentia.core.errors import LatentiaError, NoClosedForm
+from latentia.core.errors import LatentiaError
 from latentia.families import FAMILIES, Bernoulli, DiagonalNormal, Family
 from latentia.gradients import GRADIENTS, AnalyticKL, ScoreFunction
 from latentia.learners import LEARNERS, Joint, KLWeight, Learner, LearningRate, check_schedules
 from latentia.models import Decoded
 from latentia.networks import MLP
 from latentia.posteriors import Amortized, Exact, PerDatum, Posterior
-from latentia.priors import Mixture, StandardNormal
+from latentia.priors import Mixture, Prior, StandardNormal
 
 D, V, B = 2, 6, 16
+# Gradients for a discrete z, and those of them that know the ELBO alone.
+DISCRETE, ONLY_ELBO = {"nvil", "enumerated", "relaxed", "rebar", "relax"}, {"analytic-kl", "rebar", "relax"}
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "joint": [{"draws": 3, "bound": Iwae()}, {"clip": 0.5}, {"precision": "bf16"}],
     "em": [{"m_steps": 2, "m_draws": 3, "lr": LearningRate(1e-2)}],
@@ -50,6 +54,11 @@ def parts_for(name: str) -> tuple[Decoded, Posterior]:
     """A model, and a posterior that the learner takes."""
     model, posterior = parts()
     return (model, PerDatum(DiagonalNormal(), D, steps=5)) if name == "em" else (model, posterior)
+
+
+class FairCoins(Prior):
+    def distribution(self, given: Tensor | None = None) -> Distribution:
+        return Independent(TorchBernoulli(logits=torch.zeros(self.n_latents)), 1)
 
 
 def good_batch() -> Batch:
@@ -146,22 +155,43 @@ def test_steps_raise_the_bound(name: str, options: dict[str, Any]) -> None:
     assert float(bounds[-30:].mean()) > float(bounds[:30].mean())
 
 
-@pytest.mark.parametrize("gradient_name", sorted(GRADIENTS))
 @pytest.mark.parametrize("bound_name", sorted(BOUNDS))
-def test_a_bad_first_step_spoils_no_pair_of_bound_and_gradient(gradient_name: str, bound_name: str) -> None:
-    model, posterior = parts()
-    model.p_z = StandardNormal(D)
-    learner = Joint(model, posterior, BOUNDS[bound_name](), GRADIENTS[gradient_name](), draws=3)
+@pytest.mark.parametrize(
+    ("gradient_name", "bits"),
+    [*((name, name in DISCRETE) for name in sorted(GRADIENTS)), ("leave-one-out", True), ("score-function", True)],
+)
+def test_a_bad_first_step_spoils_no_pair_of_bound_and_gradient(gradient_name: str, bits: bool, bound_name: str) -> None:
+    model, posterior = parts(Bernoulli() if bits else None)
+    model.p_z = FairCoins(D) if bits else StandardNormal(D)
+    gradient = build(GRADIENTS[gradient_name], {}, {"x_shape": (V,), "z_shape": (D,)})
+    learner = Joint(model, posterior, BOUNDS[bound_name](), gradient, draws=3)
     good = good_batch()
     bad = good._replace(x=torch.full_like(good.x, torch.nan))
-    if gradient_name == "analytic-kl" and bound_name != "elbo":
-        with pytest.raises(NoClosedForm):
+    if gradient_name in ONLY_ELBO and bound_name != "elbo":
+        with pytest.raises(LatentiaError):
             learner.step(good)
         return
+    fresh = numbers(learner)
     assert float(learner.step(bad)["skipped"]) == 1
     before = numbers(learner)
+    assert not {name for name in moved(fresh, before) if not bool(fresh[name].isnan().all())}, "but what was unknown before"
     assert float(learner.step(good)["skipped"]) == 0
-    assert {"model.network.last.weight", "posterior.network.last.weight"} <= moved(before, numbers(learner))
+    after = numbers(learner)
+    assert {"model.network.last.weight", "posterior.network.last.weight"} <= moved(before, after)
+    assert all(bool(value.isfinite().all()) for value in after.values())
+
+
+@pytest.mark.parametrize("gradient_name", ["nvil", "rebar", "relax"])
+def test_a_gradient_s_own_parameters_learn_with_the_rest(gradient_name: str) -> None:
+    model, posterior = parts(Bernoulli())
+    model.p_z = FairCoins(D)
+    learner = Joint(model, posterior, gradient=build(GRADIENTS[gradient_name], {}, {"x_shape": (V,), "z_shape": (D,)}))
+    own = {name for name, _ in learner.modules.named_parameters() if name.startswith("gradient.")}
+    assert own
+    before = numbers(learner)
+    for _ in range(3):  # a network whose last layer starts at zero moves that one first
+        assert float(learner.step(good_batch())["skipped"]) == 0
+    assert own <= moved(before, numbers(learner))
 
 
 @pytest.mark.parametrize("clip", [1e-3, 1e3])

@@ -10,7 +10,7 @@ from latentia.bounds import BOUNDS
 from latentia.core.errors import LatentiaError, NoReparameterization, RecipeError, ShapeError
 from latentia.data import DATASETS
 from latentia.families import FAMILIES
-from latentia.gradients import GRADIENTS
+from latentia.gradients import GRADIENTS, Relax
 from latentia.models import MODELS
 from latentia.networks import NETWORKS
 from latentia.posteriors import POSTERIORS
@@ -125,6 +125,16 @@ def test_every_bound_and_gradient_survives_the_round_trip() -> None:
         gradient = build_gradient(Recipe(gradient={"name": name}), IMAGE, (3,))
         again = build_gradient(Recipe(gradient=describe_gradient(gradient)), IMAGE, (3,))
         assert describe_gradient(again) == describe_gradient(gradient)
+
+
+def test_a_gradient_is_built_for_the_shapes_of_x_and_z_which_a_recipe_may_not_set() -> None:
+    wanted = Recipe(gradient={"name": "relax", "hidden": [7], "temperature": 0.3})
+    gradient = build_gradient(wanted, IMAGE, (3, 4))
+    assert isinstance(gradient, Relax)
+    assert gradient.network.in_shape == (torch.Size(IMAGE).numel() + 12,)
+    assert describe_gradient(gradient)["hidden"] == [7]
+    with pytest.raises(RecipeError, match="unknown option"):
+        build_gradient(Recipe(gradient={"name": "nvil", "x_shape": [3]}), IMAGE, (3,))
 
 
 @pytest.mark.parametrize("name", named_recipes())

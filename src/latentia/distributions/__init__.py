@@ -29,6 +29,8 @@ from latentia.distributions.multivariate import (
 )
 from latentia.distributions.observed import observed_log_prob
 from latentia.distributions.registry import DISTRIBUTIONS
+from latentia.distributions.relaxation import Bits, Codes, Relaxable, relaxable
+from latentia.distributions.states import LIMIT, HasStates, n_states, states
 from latentia.distributions.structured import (
     Autoregressive,
     Chain,
@@ -56,9 +58,12 @@ from latentia.distributions.univariate import (
 __all__ = [
     "DISTRIBUTIONS",
     "DRAWS_FOR_A_MEAN",
+    "LIMIT",
     "Autoregressive",
     "BetaBinomial",
+    "Bits",
     "Chain",
+    "Codes",
     "Columns",
     "ContinuousBernoulli",
     "Delta",
@@ -68,6 +73,7 @@ __all__ = [
     "Entry",
     "Erlang",
     "Gompertz",
+    "HasStates",
     "Hierarchy",
     "How",
     "HypersphericalUniform",
@@ -88,6 +94,7 @@ __all__ = [
     "Radial",
     "Rayleigh",
     "Reciprocal",
+    "Relaxable",
     "StudentTRadius",
     "Triangular",
     "TruncatedNormal",
@@ -103,7 +110,10 @@ __all__ = [
     "kl_per_dimension",
     "layers_of_bits",
     "log_one_minus_exp",
+    "n_states",
     "observed_log_prob",
     "per_latent",
     "point",
+    "relaxable",
+    "states",
 ]

@@ -6,7 +6,12 @@ from latentia.gradients.analytic_kl import AnalyticKL
 from latentia.gradients.auto import Auto, choose
 from latentia.gradients.base import Estimate, Gradient
 from latentia.gradients.doubly_reparameterized import DoublyReparameterized
+from latentia.gradients.enumerated import Enumerated
 from latentia.gradients.leave_one_out import LeaveOneOut
+from latentia.gradients.nvil import Nvil
+from latentia.gradients.rebar import Rebar
+from latentia.gradients.relax import Relax
+from latentia.gradients.relaxed import Relaxed
 from latentia.gradients.reparameterized import Reparameterized
 from latentia.gradients.score_function import ScoreFunction
 
@@ -17,6 +22,11 @@ GRADIENTS: dict[str, Callable[..., Gradient]] = {
     "doubly-reparameterized": DoublyReparameterized,
     "score-function": ScoreFunction,
     "leave-one-out": LeaveOneOut,
+    "nvil": Nvil,
+    "enumerated": Enumerated,
+    "relaxed": Relaxed,
+    "rebar": Rebar,
+    "relax": Relax,
 }
 
 __all__ = [
@@ -24,9 +34,14 @@ __all__ = [
     "AnalyticKL",
     "Auto",
     "DoublyReparameterized",
+    "Enumerated",
     "Estimate",
     "Gradient",
     "LeaveOneOut",
+    "Nvil",
+    "Rebar",
+    "Relax",
+    "Relaxed",
     "Reparameterized",
     "ScoreFunction",
     "choose",

@@ -9,6 +9,7 @@ from torch.distributions import Distribution
 from latentia.bounds import Bound
 from latentia.core import Batch
 from latentia.core.errors import NoReparameterization
+from latentia.distributions import relaxable
 from latentia.models import GenerativeModel
 from latentia.weights import Terms
 
@@ -64,8 +65,11 @@ def reparameterized_draws(q: Distribution, n_draws: int, needed_by: str) -> Tens
 
 def plain_draws(q: Distribution, n_draws: int) -> Tensor:
     """K draws that carry no gradient: (K, B, *z_shape)."""
+    factors = relaxable(q)
     with torch.no_grad():
-        # The same draws where both exist; but ``Normal.sample`` has the host look for a bad scale, and raises at one.
+        # torch's own ``sample`` has the host look for a bad parameter, and raises at one; a step on it is to be skipped.
+        if factors is not None:
+            return factors.draw(n_draws)
         return q.rsample((n_draws,)) if q.has_rsample else q.sample((n_draws,))
 
 
@@ -82,9 +86,44 @@ def draw_credits(bound: Bound, w: Tensor, instead: Tensor) -> Tensor:
     Returns:
         (K, B).
     """
+    return bound(w).unsqueeze(0) - bound(_exchanged(w, instead)).reshape(w.shape)
+
+
+def whole_credits(bound: Bound, w: Tensor, instead: Tensor, kl_weight: float) -> Tensor:
+    """What multiplies each draw's score where the log-weight's own score in q is part of it: (K, B).
+
+    The bound moves with q's parameters by the draws, and, since log q stands in the log-weight, by -kl_weight v_k times
+    the score, v = dL/dw. Both are judged against what stands instead of the draw: L - kl_weight v_k, less the same with the
+    weight exchanged. For the ELBO v is constant and its part vanishes, so that nothing is left where q is exact. Lievin,
+    Dittadi, Christensen & Winther (2020), Optimal variance control of the score-function gradient estimator for
+    importance-weighted bounds, write the credit so.
+
+    Args:
+        bound: of log-weights.
+        w: log-weights (K, B), detached, with the KL's weight in them.
+        instead: what takes each one's place, (K, B), detached.
+        kl_weight: of log q in the log-weights.
+    """
     n_draws, n_rows = w.shape
-    # replaced[k] is w with entry k exchanged: (K, K, B).
-    own = torch.eye(n_draws, dtype=torch.bool, device=w.device).unsqueeze(-1)
-    replaced = torch.where(own, instead.unsqueeze(1), w.unsqueeze(0))
-    without = bound(replaced.transpose(0, 1).reshape(n_draws, n_draws * n_rows)).reshape(n_draws, n_rows)
-    return bound(w).unsqueeze(0) - without
+    each = _slopes(bound, _exchanged(w, instead)).reshape(n_draws, n_draws, n_rows)  # [k, j]: dL/dw_k where w_j is exchanged
+    without = torch.diagonal(each).T
+    return draw_credits(bound, w, instead) - kl_weight * (_slopes(bound, w) - without)
+
+
+def score_surrogate(bound: Bound, parts: Terms, instead: Tensor, kl_weight: float) -> Tensor:
+    """(B,): the model's slope at the draws, and the score of q by ``whole_credits``. ``instead`` (K, B) is detached."""
+    w = parts._replace(log_q=parts.log_q.detach()).weights(kl_weight)
+    return bound(w) + (whole_credits(bound, w.detach(), instead, kl_weight) * parts.log_q).sum(0)
+
+
+def _exchanged(w: Tensor, instead: Tensor) -> Tensor:
+    """A copy of the log-weights for each draw, with that draw's exchanged, side by side: (K, B) -> (K, K B)."""
+    own = torch.eye(len(w), dtype=torch.bool, device=w.device).unsqueeze(-1)
+    return torch.where(own, instead.unsqueeze(1), w.unsqueeze(0)).transpose(0, 1).flatten(1)
+
+
+def _slopes(bound: Bound, w: Tensor) -> Tensor:
+    """dL/dw, (K, B)."""
+    with torch.enable_grad():
+        at = w.detach().requires_grad_()
+        return torch.autograd.grad(bound(at).sum(), at)[0]

@@ -2,7 +2,8 @@
 
 With the ELBO it is the leave-one-out REINFORCE of Kool, van Hoof & Welling (2019); with the importance-weighted bound,
 Mnih & Rezende (2016), Variational Inference for Monte Carlo Objectives. Both are one rule: a draw's credit is the bound
-minus the bound in which its weight is replaced by the mean of the others'.
+minus the bound in which its weight is replaced by the mean of the others'. The score that log q has inside the log-weights
+is judged in the same way (``whole_credits``), so that the gradient of phi vanishes where q is exact.
 """
 
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch.distributions import Distribution
 from latentia.bounds import Bound
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError
-from latentia.gradients.base import Estimate, draw_credits, plain_draws, proper
+from latentia.gradients.base import Estimate, plain_draws, proper, score_surrogate
 from latentia.models import GenerativeModel
 from latentia.weights import terms
 
@@ -32,8 +33,8 @@ class LeaveOneOut:
             raise LatentiaError(f"leave-one-out needs draws >= 2, got {n_draws}; use more draws, or 'score-function'.")
         z = plain_draws(q, n_draws)
         parts = terms(model, q, batch, z)
-        w = parts.weights(kl_weight)
-        surrogate = bound(w) + (draw_credits(bound, w.detach(), mean_of_the_others(w.detach())) * parts.log_q).sum(0)
+        w = parts.weights(kl_weight).detach()
+        surrogate = score_surrogate(bound, parts, mean_of_the_others(w), kl_weight)
         return Estimate(proper(bound, parts), surrogate, parts.rate())
 
 

@@ -10,18 +10,18 @@ from torch.distributions import Distribution
 from latentia.bounds import Bound
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError
-from latentia.gradients.base import Estimate, draw_credits, plain_draws, proper
+from latentia.gradients.base import Estimate, plain_draws, proper, score_surrogate
 from latentia.models import GenerativeModel
 from latentia.weights import terms
 
 
 class ScoreFunction(nn.Module):
-    """Each draw's credit times its grad log q, plus the bound's own gradient at the draws.
+    """Each draw's credit times its grad log q, plus the gradient that the model has at the draws.
 
     The credit is what the bound loses when the draw's log-weight is exchanged for the baseline, an average of earlier
-    log-weights: (w_k - baseline) / K for the ELBO. Crediting every draw with the whole bound is unbiased too, but then the
-    variance grows with K instead of falling. The baseline is NaN until the first batch; it is state, so that a resumed run
-    goes on from where it was.
+    log-weights: (w_k - baseline) / K for the ELBO; see ``whole_credits`` for any other bound. Crediting every draw with the
+    whole bound is unbiased too, but then the variance grows with K instead of falling. The baseline is NaN until the first
+    batch; it is state, so that a resumed run goes on from where it was.
 
     Args:
         decay: of the moving average that serves as baseline, 0 <= decay < 1; None for no baseline at all, the plain rule of
@@ -52,11 +52,10 @@ class ScoreFunction(nn.Module):
     ) -> Estimate:
         z = plain_draws(q, n_draws)
         parts = terms(model, q, batch, z)
-        w = parts.weights(kl_weight)
         # A constant here: the gradient travels through log q (Mnih & Gregor 2014, section 2.2).
-        reward = w.detach()
+        reward = parts.weights(kl_weight).detach()
         instead = self._baseline_before(reward, model, q, batch, n_draws, kl_weight).to(reward).expand_as(reward)
-        surrogate = bound(w) + (draw_credits(bound, reward, instead) * parts.log_q).sum(0)
+        surrogate = score_surrogate(bound, parts, instead, kl_weight)
         return Estimate(proper(bound, parts), surrogate, parts.rate())
 
     @torch.no_grad()
