@@ -23,16 +23,41 @@ if TYPE_CHECKING:
         InverseAutoregressive,
         Laplace,
         LowRankNormal,
+        Multinomial,
         Normal,
         NormalMixture,
         OneHot,
     )
     from latentia.ladder import climb
-    from latentia.learners import CoordinateAscent, ExpectationMaximization, ReweightedWakeSleep, Sleep, WakeSleep
-    from latentia.models import PPCA, BernoulliLogit, Decoded, FactorAnalysis, LogJoint, SigmoidBeliefNetwork
+    from latentia.learners import (
+        CoordinateAscent,
+        ExpectationMaximization,
+        NaturalGradient,
+        ReweightedWakeSleep,
+        Sleep,
+        WakeSleep,
+    )
+    from latentia.models import (
+        PPCA,
+        BernoulliLogit,
+        Decoded,
+        FactorAnalysis,
+        LatentDirichlet,
+        LogJoint,
+        SigmoidBeliefNetwork,
+    )
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
-    from latentia.posteriors import Amortized, Exact, Iterative, Layered, MeanField, PerDatum, SemiAmortized
-    from latentia.priors import BernoulliPrior, Codes, Mixture, StandardNormal, VampPrior
+    from latentia.posteriors import (
+        Amortized,
+        Exact,
+        Iterative,
+        Layered,
+        MeanField,
+        PerDatum,
+        SemiAmortized,
+        VariationalFactor,
+    )
+    from latentia.priors import BernoulliPrior, Codes, LaplaceDirichlet, Mixture, StandardNormal, VampPrior
     from latentia.runs import Run, fit, fit_recipe, load
     from latentia.training import advi
 
@@ -46,6 +71,7 @@ _HOMES = {
     ),
     "core": (
         "Batch",
+        "LatentDirichlet",
         "LatentiaError",
     ),
     "data": (
@@ -66,6 +92,7 @@ _HOMES = {
         "InverseAutoregressive",
         "Laplace",
         "LowRankNormal",
+        "Multinomial",
         "Normal",
         "NormalMixture",
         "OneHot",
@@ -77,11 +104,13 @@ _HOMES = {
         "ReweightedWakeSleep",
         "Sleep",
         "WakeSleep",
+        "NaturalGradient",
     ),
     "models": (
         "BernoulliLogit",
         "Decoded",
         "FactorAnalysis",
+        "LatentDirichlet",
         "LogJoint",
         "PPCA",
         "SigmoidBeliefNetwork",
@@ -99,10 +128,12 @@ _HOMES = {
         "MeanField",
         "PerDatum",
         "SemiAmortized",
+        "VariationalFactor",
     ),
     "priors": (
         "BernoulliPrior",
         "Codes",
+        "LaplaceDirichlet",
         "Mixture",
         "StandardNormal",
         "VampPrior",
@@ -146,12 +177,16 @@ __all__ = [
     "Iterative",
     "Iwae",
     "Laplace",
+    "LaplaceDirichlet",
+    "LatentDirichlet",
     "LatentiaError",
     "Layered",
     "LogJoint",
     "LowRankNormal",
     "MeanField",
     "Mixture",
+    "Multinomial",
+    "NaturalGradient",
     "Normal",
     "NormalMixture",
     "OneHot",
@@ -164,6 +199,7 @@ __all__ = [
     "Sleep",
     "StandardNormal",
     "VampPrior",
+    "VariationalFactor",
     "WakeSleep",
     "advi",
     "climb",

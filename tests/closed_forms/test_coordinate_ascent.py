@@ -20,6 +20,8 @@ from latentia.models import (
     BayesianPCA,
     GenerativeModel,
     HasCoordinateAscent,
+    HasSearchedPosterior,
+    LatentDirichlet,
 )
 from latentia.training import train
 
@@ -30,6 +32,7 @@ MAKERS: dict[str, Callable[[], GenerativeModel]] = {
     "process mixture": lambda: BayesianGaussianMixture(4, V, weights="dirichlet-process"),
     "regression": lambda: BayesianLinearRegression(V),
     "tied regression": lambda: BayesianLinearRegression(V, tied=True),
+    "lda": lambda: LatentDirichlet(3, V, tolerance=1e-5, most_steps=300),
 }
 every_model = pytest.mark.parametrize("name", MAKERS)
 
@@ -39,7 +42,10 @@ def batch_of(x: Tensor) -> Batch:
 
 
 def problem(name: str, n: int = N, dtype: torch.dtype = torch.float64) -> Batch:
-    """Correlated, skewed rows away from zero; for a regression, a target that they explain in part."""
+    """Correlated, skewed rows away from zero; for a regression, a target that they explain in part; for topics, counts."""
+    if name == "lda":
+        rates = torch.rand(2, V, dtype=torch.float64)[torch.randint(2, (n,))]
+        return batch_of(torch.poisson(2 * rates**3).to(dtype))
     x = torch.randn(n, V, dtype=torch.float64).abs() @ torch.randn(V, V, dtype=torch.float64) + 3
     if "regression" not in name:
         return batch_of(x.to(dtype))
@@ -70,7 +76,8 @@ def test_no_update_of_any_factor_lowers_the_bound(name: str) -> None:
             places = torch.randperm(len(part.factors) + 1).tolist()
             for place in places:
                 if place == len(part.factors):
-                    q = part.variational_posterior(batch)
+                    found = part.variational_posterior(batch)
+                    q = part.better_of(batch, found, q) if isinstance(part, HasSearchedPosterior) else found
                 else:
                     part.update(part.factors[place], batch, q)
                     if part.factors[place] == "weight" and "regression" in name:
@@ -93,6 +100,8 @@ def test_each_factor_stands_at_its_maximum_after_its_update(name: str) -> None:
         "weights": ["concentrations"],
         "components": ["mean", "mean_precisions", "dof", "scatter_tril"],
     }
+    if name == "lda":
+        pytest.skip("one step of a search; its fixed point is held to the bound's slope in test_latent_dirichlet.py")
     model, batch = MAKERS[name]().double(), problem(name)
     part = closed(model)
     model.start_at(batch.x)
@@ -220,5 +229,5 @@ def test_a_mask_and_an_unknown_factor_are_refused(name: str) -> None:
     with pytest.raises(NoClosedForm, match="complete rows"):
         CoordinateAscent(model).step(batch._replace(mask=torch.ones_like(batch.x, dtype=torch.bool)))
     q = closed(model).variational_posterior(batch)
-    with pytest.raises(LatentiaError, match="no factor 'weigth'; did you mean 'weight"):
+    with pytest.raises(LatentiaError, match=r"no factor 'weigth'; (did you mean 'weight|known: topics)"):
         closed(model).update("weigth", batch, q)

@@ -18,9 +18,9 @@ from latentia.ladder import measure as measure_module
 from latentia.ladder import own_training as own_module
 from latentia.ladder.rungs import RUNGS, Scene
 from latentia.learners import ExpectationMaximization, Joint, LearningRate
-from latentia.models import PPCA, BernoulliLogit, Decoded
+from latentia.models import PPCA, BernoulliLogit, Decoded, LatentDirichlet
 from latentia.networks import MLP
-from latentia.posteriors import Exact, PerDatum, SemiAmortized
+from latentia.posteriors import Exact, PerDatum, SemiAmortized, VariationalFactor
 from latentia.priors import StandardNormal
 from latentia.recipe import build_posterior, parse_recipe
 from latentia.report import ladder_chart, standalone
@@ -180,6 +180,8 @@ def test_what_cannot_be_climbed_is_refused(rows: Dataset) -> None:
     for names, message in ((("encodr",), "did you mean 'encoder'"), (("encoder+0",), "no rung"), ((), "no rung is left")):
         with pytest.raises(LatentiaError, match=message):
             climb(model, Exact(), rows, names)
+    with pytest.raises(LatentiaError, match="shares that sum to 1"):
+        climb(LatentDirichlet(2, 64), VariationalFactor(), rows, ("per-datum",))
     with pytest.raises(LatentiaError, match="rows is 0"):
         climb(model, Exact(), rows, ("exact",), rows=0)
     with pytest.raises(LatentiaError, match="training of its own"):

@@ -11,7 +11,7 @@ from helpers.chance import assert_mean_is
 from helpers.construct import build, cases
 from helpers.quadrature import innermost, masses, masses_2d, support_of
 from latentia.core.errors import LatentiaError, NoClosedForm, ShapeError
-from latentia.distributions import observed_log_prob
+from latentia.distributions import MultinomialGivenTotal, observed_log_prob
 from latentia.families import FAMILIES, Family, OneHot
 from latentia.families.base import positive, raw_of_positive
 
@@ -21,6 +21,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "normal": [{"scale": "per-value"}, {"scale": 0.3}],
     "laplace": [{"scale": "per-value"}, {"scale": 0.3}],
     "categorical": [{"n_classes": 5}],
+    "multinomial": [{"total": 4}],
     "discretized-logistic": [{"levels": 2}, {"levels": 17}],
 }
 every_family = pytest.mark.parametrize(("name", "options"), cases(FAMILIES, VARIANTS))
@@ -32,8 +33,8 @@ def make(name: str, options: dict[str, Any]) -> Family:
 
 
 def is_vector(family: Family) -> bool:
-    """A family that is built for so many latents describes a vector; any other splits into values of any shape."""
-    return hasattr(family, "n_latents")
+    """A family built for so many latents, or that says so, describes a vector; any other splits into values of any shape."""
+    return hasattr(family, "n_latents") or family.whole
 
 
 def is_whole(family: Family) -> bool:
@@ -83,7 +84,7 @@ def test_a_vector_family_refuses_images_and_any_other_takes_them(name: str, opti
     family = make(name, options)
     raw = raw_like(family, (B,), (1, D, D))
     if is_vector(family):
-        with pytest.raises(ShapeError, match="latents"):
+        with pytest.raises(ShapeError, match="give it a vector"):
             family.distribution(raw, event_dim=3)
     else:
         assert family.distribution(raw, event_dim=3).event_shape == (1, D, D)
@@ -219,6 +220,8 @@ def test_raw_at_answers_with_about_the_mean_it_is_given(name: str, options: dict
         assert q.batch_shape == ()
         if type(family).raw_at is Family.raw_at:
             assert not bool(raw.any()), "a family that knows no better starts at zero"
+        elif isinstance(q, MultinomialGivenTotal):  # given a total of its own
+            torch.testing.assert_close(q.probs, mean / mean.sum())
         else:
             torch.testing.assert_close(q.mean, mean, rtol=0, atol=0.1)
 
@@ -277,6 +280,7 @@ def test_without_a_mask_all_is_observed(name: str, options: dict[str, Any]) -> N
         ("laplace", {"scale": "wide"}),
         ("categorical", {"n_classes": 1}),
         ("discretized-logistic", {"levels": 1}),
+        ("multinomial", {"total": 0}),
         ("flow", {"n_latents": 1}),
     ],
 )

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from helpers.chance import assert_mean_is
 from helpers.construct import build, cases
 from latentia.core import Batch
-from latentia.core.errors import ShapeError
+from latentia.core.errors import NoClosedForm, ShapeError
 from latentia.families import FAMILIES, Bernoulli, DiagonalNormal, Normal
 from latentia.models import MODELS, PPCA, Decoded, GenerativeModel, HasExactPosterior
 from latentia.networks import MLP, NETWORKS
@@ -139,13 +139,18 @@ def test_a_masked_value_counts_for_nothing(name: str, options: dict[str, Any]) -
     mask[:, 0] = False
     holed = batch_of(x.masked_fill(~mask, torch.nan))._replace(mask=mask)
     likelihood = model.likelihood(z)
-    assert isinstance(likelihood, Independent)
+    if not isinstance(likelihood, Independent):
+        with pytest.raises(NoClosedForm, match="mask"):
+            model.log_likelihood(z, holed)
+        return
     assert_close(model.log_likelihood(z, holed), likelihood.base_dist.log_prob(x)[..., 1:].sum(-1))
 
 
 @every_model
 def test_every_parameter_gets_a_gradient(name: str, options: dict[str, Any]) -> None:
     model = learner(name, options)
+    if not any(True for _ in model.parameters()):
+        pytest.skip("its factors are buffers, moved in closed form")
     model.log_joint(draw_of_z(model), batch_of(model.sample(B))).sum().backward()
     for parameter, value in model.named_parameters():
         assert value.grad is not None, parameter
@@ -173,7 +178,7 @@ def test_started_at_rows_it_finds_them_likelier(name: str, options: dict[str, An
     model: GenerativeModel = build(MODELS[name], options, known()).double()
     for scale in (0.1, 3.0):
         x = 5 * (1 + scale) + scale * torch.randn(50, *model.x_shape, dtype=torch.float64)
-        z = torch.randn(K, 50, *model.z_shape, dtype=torch.float64)
+        z = model.sample_prior(K * 50).reshape(K, 50, *model.z_shape)
         support = model.likelihood(z).support
         if support is not None and support.is_discrete:  # bits, rarer the second time
             x = (torch.rand_like(x) < 0.3 / (1 + scale)).double()

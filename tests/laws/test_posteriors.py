@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+from torch.distributions import Distribution
 from torch.testing import assert_close
 
 from helpers.chance import assert_mean_at_most
@@ -17,7 +19,16 @@ from latentia.families import FAMILIES, DiagonalNormal, Family, Normal
 from latentia.gradients import Auto
 from latentia.models import PPCA, Decoded, GenerativeModel, SigmoidBeliefNetwork
 from latentia.networks import MLP
-from latentia.posteriors import POSTERIORS, Amortized, Clamped, Exact, Iterative, Posterior, SemiAmortized
+from latentia.posteriors import (
+    POSTERIORS,
+    Amortized,
+    Clamped,
+    Exact,
+    Iterative,
+    Posterior,
+    SemiAmortized,
+    VariationalFactor,
+)
 from latentia.priors import StandardNormal
 from latentia.weights import log_weights
 
@@ -54,8 +65,24 @@ def posterior_cases() -> list[Any]:
 every_posterior = pytest.mark.parametrize(("name", "family_name"), posterior_cases())
 
 
+class Stated(PPCA):
+    """PPCA that states its exact posterior as a factor of a mean-field one, and has no other factor."""
+
+    factors = ()
+
+    def variational_posterior(self, batch: Batch) -> Distribution:
+        return self.exact_posterior(batch)
+
+    def update(self, factor: str, batch: Batch, q: Distribution) -> None:
+        raise AssertionError("there is none")
+
+    def elbo(self, batch: Batch, q: Distribution) -> Tensor:
+        return self.log_marginal(batch.x).sum()
+
+
 def make(name: str, family_name: str | None) -> tuple[Posterior, GenerativeModel, Batch]:
-    model = SigmoidBeliefNetwork(**IN_BITS[name]).double() if name in IN_BITS else PPCA(D, V).double()
+    in_reals = Stated if name == "variational" else PPCA
+    model = SigmoidBeliefNetwork(**IN_BITS[name]).double() if name in IN_BITS else in_reals(D, V).double()
     known: dict[str, Any] = {"model": model, "n_rows": B, "z_shape": (D,), "n_latents": D}
     options = dict(IN_BITS.get(name, {}))
     if family_name is not None:
@@ -152,6 +179,8 @@ def test_the_exact_posterior_is_refused_where_there_is_none() -> None:
     decoded = Decoded(StandardNormal(D), MLP(D, [3], V), Normal())
     with pytest.raises(NoClosedForm, match="amortized"):
         Exact().infer(decoded, batch)
+    with pytest.raises(NoClosedForm, match="amortized"):
+        VariationalFactor().infer(model, batch)
     with pytest.raises(NoClosedForm, match="complete"):
         Exact().infer(model, batch._replace(mask=torch.ones_like(batch.x, dtype=torch.bool)))
 

@@ -10,8 +10,8 @@ from torch.distributions import Categorical, Distribution, Independent, Normal, 
 from torch.distributions.transforms import TanhTransform
 
 from latentia.data import from_arrays
-from latentia.models import GenerativeModel
-from latentia.posteriors import Posterior
+from latentia.models import GenerativeModel, LatentDirichlet
+from latentia.posteriors import Posterior, VariationalFactor
 from latentia.report import ReportContent, save_pictures
 from latentia.report.page import page
 
@@ -85,6 +85,16 @@ def test_counts_for_latents_are_not_walked(make_content: Make, read: Read, tmp_p
     assert "so there is no walk" in text
     assert "for something to lie in between" in text
     assert [p.name for p in save_pictures(tmp_path, made)] == ["samples.png", "reconstructions.png"]
+
+
+def test_shares_are_not_moved_one_by_one(make_content: Make, read: Read) -> None:
+    model = LatentDirichlet(2, 4)
+    rows = from_arrays(torch.poisson(torch.rand(30, 4) * 3), name="words", splits=(0.6, 0.2, 0.2))
+    found = read(page(make_content("vector", model=model, posterior=VariationalFactor(), data=rows, evaluation=None)))
+    assert "These latents are shares that sum to 1, so there is no walk." in found.text
+    assert {"samples", "interpolation", "map"} <= set(found.ids)
+    assert "manifold" not in found.ids
+    assert "Left out" not in found.text
 
 
 def test_one_z_for_all_rows_has_no_map(make_content: Make, read: Read) -> None:

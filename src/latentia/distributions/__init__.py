@@ -6,6 +6,7 @@ from latentia.distributions.discrete import (
     DiscretizedLogistic,
     DiscretizedLogisticMixture,
     LogOffBernoulli,
+    MultinomialGivenTotal,
     NegativeBinomial,
     OneHotBlocks,
     OneHotBlocksSupport,
@@ -13,6 +14,7 @@ from latentia.distributions.discrete import (
     block_columns,
     grid_nats_to_bits,
     log_one_minus_exp,
+    log_orders,
 )
 from latentia.distributions.entry import Entry, How
 from latentia.distributions.kl import closed_kl, describe, has_closed_kl, kl_per_dimension
@@ -86,6 +88,7 @@ __all__ = [
     "Logistic",
     "LogitRelaxedBernoulli",
     "Masked",
+    "MultinomialGivenTotal",
     "NegativeBinomial",
     "NormalMixture",
     "NormalRadius",
@@ -110,6 +113,7 @@ __all__ = [
     "kl_per_dimension",
     "layers_of_bits",
     "log_one_minus_exp",
+    "log_orders",
     "n_states",
     "observed_log_prob",
     "per_latent",

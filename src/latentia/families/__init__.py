@@ -12,6 +12,7 @@ from latentia.families.full_rank_normal import FullRankNormal
 from latentia.families.inverse_autoregressive import InverseAutoregressive
 from latentia.families.laplace import Laplace
 from latentia.families.low_rank_normal import LowRankNormal
+from latentia.families.multinomial import Multinomial
 from latentia.families.normal import Normal
 from latentia.families.normal_mixture import NormalMixture
 from latentia.families.one_hot import OneHot
@@ -23,6 +24,7 @@ FAMILIES: dict[str, type[Family]] = {
     "normal": Normal,
     "laplace": Laplace,
     "categorical": Categorical,
+    "multinomial": Multinomial,
     "discretized-logistic": DiscretizedLogistic,
     "diagonal-normal": DiagonalNormal,
     "full-rank-normal": FullRankNormal,
@@ -49,6 +51,7 @@ __all__ = [
     "InverseAutoregressive",
     "Laplace",
     "LowRankNormal",
+    "Multinomial",
     "Normal",
     "NormalMixture",
     "OneHot",

@@ -23,6 +23,8 @@ class Family(nn.Module, ABC):
     """True where log_prob is a log mass, so that bits a dimension mean something."""
     slow_density: bool = False
     """True where the density of a value that was not just drawn takes a pass for each latent."""
+    whole: bool = False
+    """True where the values of an event hang together given raw, so that it is a vector and no part of it has a density."""
     differentiable_once: bool = False
     """True where a draw's gradient is of the first order only, so that nothing can be learned through steps along it."""
 
@@ -46,6 +48,9 @@ class Family(nn.Module, ABC):
             (raw_per_value, *event); zeros unless the family knows better.
         """
         return torch.zeros(self.raw_per_value, *mean.shape, dtype=mean.dtype, device=mean.device)
+
+    def start_at(self, x: Tensor) -> None:
+        """A hook: look once at training rows (N, *event) before the first step. Does nothing unless overridden."""
 
 
 def split_raw(raw: Tensor, event_dim: int) -> tuple[Tensor, ...]:

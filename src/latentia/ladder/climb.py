@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.distributions import constraints
 
 from latentia.core.errors import LatentiaError
 from latentia.core.random import seeded
@@ -69,7 +70,7 @@ def climb(
         The ladder; with ``gap`` a rung, row by row, from the yardstick.
 
     Raises:
-        LatentiaError: an unknown rung, none that can be had, or no rows.
+        LatentiaError: an unknown rung, none that can be had, or no rows; a z on a simplex.
     """
     kinds = {name: rung_kind(name) for name in dict.fromkeys(rungs)}
     if rows < 1:
@@ -79,6 +80,11 @@ def climb(
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     some, data = some.to(device), data.to(device)
     few = some.head(2)
+    if isinstance(model.prior(few.given).support, type(constraints.simplex)):
+        raise LatentiaError(
+            f"z of {type(model).__name__} are shares that sum to 1, and the rungs answer for free numbers; "
+            "measure it with `latentia evaluate`."
+        )
 
     def taught(one: Posterior) -> float:
         return train_posterior(model, one.to(device), data, training_steps, seed)

@@ -1,9 +1,10 @@
 """Learners by name."""
 
 from latentia.learners.base import Learner
-from latentia.learners.coordinate_ascent import Ascent, CoordinateAscent, VariationalFactor
+from latentia.learners.coordinate_ascent import Ascent, CoordinateAscent
 from latentia.learners.em import ExpectationMaximization
 from latentia.learners.joint import Joint
+from latentia.learners.natural_gradient import NaturalGradient
 from latentia.learners.phases import Phases
 from latentia.learners.schedules import KLWeight, LearningRate, check_schedules
 from latentia.learners.wake_sleep import ReweightedWakeSleep, Sleep, WakeSleep
@@ -14,6 +15,8 @@ LEARNERS: dict[str, type[Learner]] = {
     "wake-sleep": WakeSleep,
     "reweighted-wake-sleep": ReweightedWakeSleep,
     "sleep": Sleep,
+    "coordinate-ascent": CoordinateAscent,
+    "natural-gradient": NaturalGradient,
 }
 
 __all__ = [
@@ -25,10 +28,10 @@ __all__ = [
     "KLWeight",
     "Learner",
     "LearningRate",
+    "NaturalGradient",
     "Phases",
     "ReweightedWakeSleep",
     "Sleep",
-    "VariationalFactor",
     "WakeSleep",
     "check_schedules",
 ]

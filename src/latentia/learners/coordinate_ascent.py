@@ -13,10 +13,13 @@ from torch.distributions import Distribution
 from latentia.bounds import Bound, Elbo
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm
+from latentia.data import Split
 from latentia.distributions import closed_kl
 from latentia.learners.base import Learner
-from latentia.models import GenerativeModel, HasCoordinateAscent
-from latentia.posteriors import Posterior
+from latentia.models import GenerativeModel, HasCoordinateAscent, HasRowBounds, HasSearchedPosterior
+from latentia.posteriors import Posterior, VariationalFactor
+
+ROWS_AT_ONCE = 2_000
 
 
 class Ascent(NamedTuple):
@@ -41,44 +44,34 @@ class Ascent(NamedTuple):
         return len(self.bounds)
 
 
-class VariationalFactor(Posterior):
-    """q(z) of a mean-field posterior, as the model states it for its other factors."""
-
-    def infer(self, model: GenerativeModel, batch: Batch) -> Distribution:
-        """Ask the model.
-
-        Raises:
-            NoClosedForm: the model has no ``variational_posterior``.
-        """
-        if not isinstance(model, HasCoordinateAscent):
-            raise NoClosedForm(f"{type(model).__name__} has no variational_posterior; use 'amortized'.")
-        return model.variational_posterior(batch)
-
-
 class CoordinateAscent(Learner):
     """Each step is one sweep: q(z), then every other factor once. The ELBO of the training rows rises or stands still.
 
     The ELBO is that of the whole Bayesian model, parameters included, and bounds log p(all rows). A step takes all
-    training rows at once. There is no rate to choose.
+    training rows at once. There is no rate to choose. Where q(z) is searched for, a search may end lower than the last
+    sweep's did: then, and for those rows, the last sweep's answer serves on.
 
     Args:
         model: p and the factors of q, with ``factors``, ``variational_posterior``, ``update`` and ``elbo``.
+        posterior: ``VariationalFactor()``, which None stands for.
 
     Raises:
         NoClosedForm: the model lacks one of them.
+        LatentiaError: another posterior.
     """
 
-    def __init__(self, model: GenerativeModel) -> None:
+    def __init__(self, model: GenerativeModel, posterior: Posterior | None = None) -> None:
         if not isinstance(model, HasCoordinateAscent):
             raise NoClosedForm(
                 f"coordinate ascent needs factors, variational_posterior, update and elbo; {type(model).__name__} lacks "
                 "one of them, use Joint."
             )
-        self.model, self.posterior = model, VariationalFactor()
+        self.model, self.posterior = model, own_factor(posterior, "coordinate ascent")
         self.bound: Bound = Elbo()
         self.draws, self.steps = 1, 0
         self.full_batch = True
         self._closed: HasCoordinateAscent = model
+        self._last: _Sweep | None = None
         self._modules = nn.ModuleDict({"model": model, "posterior": self.posterior})
 
     @torch.no_grad()
@@ -99,21 +92,36 @@ class CoordinateAscent(Learner):
                 f"coordinate ascent steps on all {batch.n_rows} training rows at once, got {len(batch.x)}; "
                 f"use batch_size={batch.n_rows}."
             )
-        nothing = torch.zeros((), dtype=batch.x.dtype, device=batch.x.device)
         self.steps += 1
-        if not (bool(torch.isfinite(batch.x).all()) and (batch.given is None or bool(torch.isfinite(batch.given).all()))):
-            return _log(nothing * torch.nan, nothing * torch.nan, skipped=torch.ones_like(nothing, dtype=torch.bool))
+        if not is_finite(batch):
+            return not_taken(batch)
+        if isinstance(self.model, HasSearchedPosterior):
+            # Whatever order the rows come in, so that a sweep's answers can be held against the last one's.
+            batch = in_order(batch)
         before = [buffer.clone() for buffer in self.model.buffers()]
-        q = self._closed.variational_posterior(batch)
+        sweep = self._sweep(batch, self._closed.variational_posterior(batch))
+        last = self._last
+        if (
+            isinstance(self.model, HasSearchedPosterior)
+            and last is not None
+            and last.q.batch_shape == sweep.q.batch_shape
+            and bool(sweep.bound < last.bound)
+        ):
+            put_back(self.model, before)
+            sweep = self._sweep(batch, self.model.better_of(batch, sweep.q, last.q))
+        skipped = ~(torch.isfinite(sweep.bound) & torch.isfinite(sweep.rate))
+        if bool(skipped):
+            put_back(self.model, before)
+        elif isinstance(self.model, HasSearchedPosterior):
+            self._last = sweep
+        return log_of(sweep.bound, sweep.rate, skipped)
+
+    def _sweep(self, batch: Batch, q: Distribution) -> "_Sweep":
+        """Every factor but q(z), once."""
         rate = closed_kl(q, self.model.prior(batch.given)).double().sum() / batch.n_rows
         for factor in self._closed.factors:
             self._closed.update(factor, batch, q)
-        bound = self._closed.elbo(batch, q) / batch.n_rows
-        skipped = ~(torch.isfinite(bound) & torch.isfinite(rate))
-        if bool(skipped):
-            for buffer, value in zip(self.model.buffers(), before, strict=True):
-                buffer.copy_(value)
-        return _log(bound, rate, skipped)
+        return _Sweep(q, self._closed.elbo(batch, q) / batch.n_rows, rate)
 
     def ascend(self, batch: Batch, tolerance: float = 1e-7, most_steps: int = 1_000) -> Ascent:
         """Sweep until one gains less than ``tolerance`` nats a row, from where the factors are (see ``start_at``).
@@ -143,6 +151,10 @@ class CoordinateAscent(Learner):
                 return Ascent(tuple(bounds), converged=True)
         return Ascent(tuple(bounds), converged=False)
 
+    def own_look(self, split: Split) -> dict[str, float]:
+        """The bound of ``held_out_bound``."""
+        return held_out_bound(self.model, split)
+
     def check(self, total_steps: int) -> None:
         """Refuses nothing: there are no schedules."""
 
@@ -164,5 +176,64 @@ class CoordinateAscent(Learner):
         return 0
 
 
-def _log(bound: Tensor, rate: Tensor, skipped: Tensor) -> dict[str, Tensor]:
+class _Sweep(NamedTuple):
+    """q(z) of a sweep; the ELBO after it and the rate before, nats a row."""
+
+    q: Distribution
+    bound: Tensor
+    rate: Tensor
+
+
+def own_factor(posterior: Posterior | None, learner: str) -> VariationalFactor:
+    """The posterior of a learner that asks the model for q(z).
+
+    Raises:
+        LatentiaError: another one was given.
+    """
+    posterior = VariationalFactor() if posterior is None else posterior
+    if not isinstance(posterior, VariationalFactor):
+        raise LatentiaError(
+            f"{learner} asks the model for q(z) and would not use {type(posterior).__name__}; give posterior 'variational'."
+        )
+    return posterior
+
+
+def is_finite(batch: Batch) -> bool:
+    """Whether every value of the rows, and of what they are conditioned on, is finite."""
+    return bool(torch.isfinite(batch.x).all()) and (batch.given is None or bool(torch.isfinite(batch.given).all()))
+
+
+def in_order(batch: Batch) -> Batch:
+    """The same rows by their place in the split."""
+    order = batch.row.argsort()
+    given, mask = (None if t is None else t[order] for t in (batch.given, batch.mask))
+    return batch._replace(x=batch.x[order], row=batch.row[order], given=given, mask=mask)
+
+
+@torch.no_grad()
+def held_out_bound(model: GenerativeModel, split: Split) -> dict[str, float]:
+    """The rows' part of the ELBO, nats a row, without a draw and with the factors' doubt; nothing where the model has none.
+
+    Draws with the factors at their means, as the training loop looks by itself, are too noisy to tell two sweeps apart.
+    """
+    if not isinstance(model, HasRowBounds):
+        return {}
+    bounds = [model.row_bounds(batch, model.variational_posterior(batch)) for batch in split.batches(ROWS_AT_ONCE)]
+    return {"bound": float(torch.cat(bounds).mean())}
+
+
+def put_back(model: nn.Module, before: list[Tensor]) -> None:
+    """Give every buffer the value it had."""
+    for buffer, value in zip(model.buffers(), before, strict=True):
+        buffer.copy_(value)
+
+
+def log_of(bound: Tensor, rate: Tensor, skipped: Tensor) -> dict[str, Tensor]:
+    """What a learner without gradients logs of a step."""
     return {"bound": bound, "rate": rate, "grad_norm": torch.zeros_like(bound), "skipped": skipped}
+
+
+def not_taken(batch: Batch) -> dict[str, Tensor]:
+    """What it logs of a step on rows that are not finite."""
+    nothing = torch.full((), torch.nan, dtype=batch.x.dtype, device=batch.x.device)
+    return log_of(nothing, nothing, torch.ones((), dtype=torch.bool, device=batch.x.device))

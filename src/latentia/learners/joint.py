@@ -15,7 +15,7 @@ from latentia.core.errors import LatentiaError
 from latentia.gradients import AnalyticKL, Auto, Gradient
 from latentia.learners.base import Learner
 from latentia.learners.schedules import KLWeight, LearningRate, check_schedules
-from latentia.models import GenerativeModel
+from latentia.models import GenerativeModel, HasCoordinateAscent
 from latentia.posteriors import Posterior
 
 Precision = Literal["fp32", "bf16"]
@@ -39,7 +39,7 @@ class Joint(Learner):
         hold_model: the model is neither moved nor put into training mode; the posterior alone learns.
 
     Raises:
-        LatentiaError: no draws asked for, or nothing to learn.
+        LatentiaError: no draws asked for, or nothing to learn; a model that closed forms move, and no gradient.
     """
 
     def __init__(
@@ -61,6 +61,15 @@ class Joint(Learner):
             raise LatentiaError(f"draws is {draws}, wanted at least 1.")
         if clip is not None and clip <= 0:
             raise LatentiaError(f"clip is {clip}, wanted a positive norm, or none at all.")
+        if (
+            isinstance(model, HasCoordinateAscent)
+            and not hold_model
+            and not any(p.requires_grad for p in model.parameters())
+        ):
+            raise LatentiaError(
+                f"{type(model).__name__} has factors and no parameters, which gradients would leave at their start; "
+                "use learner 'coordinate-ascent' or 'natural-gradient'."
+            )
         self.model, self.posterior = model, posterior
         self.bound: Bound = bound or Elbo()
         self.gradient: Gradient = gradient or Auto()

@@ -7,6 +7,9 @@ from latentia.models.base import (
     HasExactPosterior,
     HasMStep,
     HasNamedEvidence,
+    HasNaturalGradient,
+    HasRowBounds,
+    HasSearchedPosterior,
 )
 from latentia.models.bayes_net import BayesNet
 from latentia.models.bayesian_gaussian_mixture import BayesianGaussianMixture
@@ -17,6 +20,7 @@ from latentia.models.bijections import ordered, positive_ordered
 from latentia.models.decoded import Decoded, check_raw
 from latentia.models.factor_analysis import FactorAnalysis
 from latentia.models.gaussian_mixture import GaussianMixture
+from latentia.models.latent_dirichlet import LatentDirichlet
 from latentia.models.log_joint import LogJoint
 from latentia.models.noisy_or import NoisyOr
 from latentia.models.ppca import PPCA
@@ -30,6 +34,7 @@ MODELS: dict[str, type[GenerativeModel]] = {
     "noisy-or": NoisyOr,
     "bayes-net": BayesNet,
     "sigmoid-belief": SigmoidBeliefNetwork,
+    "lda": LatentDirichlet,
 }
 
 __all__ = [
@@ -49,6 +54,10 @@ __all__ = [
     "HasExactPosterior",
     "HasMStep",
     "HasNamedEvidence",
+    "HasNaturalGradient",
+    "HasRowBounds",
+    "HasSearchedPosterior",
+    "LatentDirichlet",
     "LogJoint",
     "NoisyOr",
     "SigmoidBeliefNetwork",

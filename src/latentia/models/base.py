@@ -161,3 +161,44 @@ class HasExactMarginals(Protocol):
             LatentiaError: evidence that cannot be, or more work than a machine should do.
         """
         ...
+
+
+@runtime_checkable
+class HasSearchedPosterior(HasCoordinateAscent, Protocol):
+    """A model whose ``variational_posterior`` is the end of a search, and so may be worse than an earlier answer."""
+
+    def better_of(self, batch: Batch, one: Distribution, other: Distribution) -> Distribution:
+        """Row by row, whichever of two q(z) has the higher bound for the other factors as they are."""
+        ...
+
+
+@runtime_checkable
+class HasRowBounds(HasCoordinateAscent, Protocol):
+    """A model whose ``elbo`` is a sum over rows, less a KL of the other factors; so that it bounds rows held out, too."""
+
+    def row_bounds(self, batch: Batch, q: Distribution) -> Tensor:
+        """Each row's part, E_q[log p(x | z, parameters)] - KL(q(z) || p(z)): (B,) nats in float64."""
+        ...
+
+
+@runtime_checkable
+class HasNaturalGradient(HasCoordinateAscent, Protocol):
+    """A model whose factors, beside q(z), are of the exponential family, so that some rows say where all would move them.
+
+    ``elbo`` of a batch that holds only some of the rows is an estimate for all of them: its rows' part times n_rows / B.
+    """
+
+    def natural_step(self, factor: str, batch: Batch, q: Distribution, rate: float) -> None:
+        """Move one factor's natural parameters, in place, towards where the bound is largest, were all rows like these.
+
+        The way is along the natural gradient (Hoffman et al. 2013, Stochastic Variational Inference, section 2.3): the new
+        parameters are 1 - rate parts of the old and ``rate`` parts of those that ``update`` would find in n_rows / B copies
+        of the batch. At rate 1, with all rows, it is ``update``.
+
+        Args:
+            factor: one of ``factors``.
+            batch: some training rows.
+            q: q(z) of these rows.
+            rate: in [0, 1].
+        """
+        ...

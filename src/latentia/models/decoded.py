@@ -48,6 +48,7 @@ class Decoded(GenerativeModel):
         mean, std = x.mean(0), x.std(0, correction=0)
         with torch.no_grad():
             self.network.start_at(self.family.raw_at(mean, std))
+        self.family.start_at(x)
         self.p_z.start_at(x)
 
 

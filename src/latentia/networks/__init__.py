@@ -5,6 +5,7 @@ from typing import NamedTuple
 from latentia.networks.base import ACTIVATIONS, Network, as_shape
 from latentia.networks.conv import ConvDecoder, ConvEncoder
 from latentia.networks.mlp import MLP, mlp
+from latentia.networks.topics import TopicDecoder, TopicEncoder
 
 
 class Pair(NamedTuple):
@@ -17,6 +18,19 @@ class Pair(NamedTuple):
 NETWORKS: dict[str, Pair] = {
     "mlp": Pair(MLP, MLP),
     "conv": Pair(ConvEncoder, ConvDecoder),
+    "topics": Pair(TopicEncoder, TopicDecoder),
 }
 
-__all__ = ["ACTIVATIONS", "MLP", "NETWORKS", "ConvDecoder", "ConvEncoder", "Network", "Pair", "as_shape", "mlp"]
+__all__ = [
+    "ACTIVATIONS",
+    "MLP",
+    "NETWORKS",
+    "ConvDecoder",
+    "ConvEncoder",
+    "Network",
+    "Pair",
+    "TopicDecoder",
+    "TopicEncoder",
+    "as_shape",
+    "mlp",
+]

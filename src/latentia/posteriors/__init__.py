@@ -13,6 +13,7 @@ from latentia.posteriors.row_search import RowOptimum, optimize_rows
 from latentia.posteriors.semi_amortized import SemiAmortized
 from latentia.posteriors.shared import Shared
 from latentia.posteriors.table import Table
+from latentia.posteriors.variational import VariationalFactor
 
 POSTERIORS: dict[str, type[Posterior]] = {
     "exact": Exact,
@@ -23,6 +24,7 @@ POSTERIORS: dict[str, type[Posterior]] = {
     "iterative": Iterative,
     "clamped": Clamped,
     "layered": Layered,
+    "variational": VariationalFactor,
 }
 
 __all__ = [
@@ -40,5 +42,6 @@ __all__ = [
     "SemiAmortized",
     "Shared",
     "Table",
+    "VariationalFactor",
     "optimize_rows",
 ]

@@ -12,7 +12,7 @@ from latentia.evaluation import ACTIVE_VARIANCE, quiet
 from latentia.report.content import ReportContent
 from latentia.report.display import Display
 from latentia.report.pictures import Pictures
-from latentia.report.probe import Encoded, encode, is_continuous, prior_means
+from latentia.report.probe import Encoded, are_shares, encode, is_continuous, prior_means
 from latentia.report.profiles import Profiles
 
 SEED = 0
@@ -79,6 +79,12 @@ class Material:
         """Which columns of a discrete z make one latent; None where z is continuous."""
         given = None if self.encoded is None else self.encoded.batch.given
         return discrete_columns(self.content.model.prior(given))
+
+    @property
+    def free(self) -> bool:
+        """Whether, moreover, each latent can be moved while the others stay."""
+        given = None if self.encoded is None else self.encoded.batch.given
+        return self.walkable and not are_shares(self.content.model.prior(given))
 
     def given(self, n: int) -> Tensor | None:
         """The conditions of the first n rows, or None; rows are repeated where there are fewer."""

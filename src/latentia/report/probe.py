@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
 
 from latentia.core import Batch
 from latentia.data import Dataset, Split
@@ -123,6 +123,14 @@ def is_continuous(prior: Distribution) -> bool:
     except NotImplementedError:
         return True
     return support is None or not support.is_discrete
+
+
+def are_shares(prior: Distribution) -> bool:
+    """Whether z is made of shares that sum to 1, so that none of them moves by itself."""
+    try:
+        return isinstance(prior.support, type(constraints.simplex))
+    except NotImplementedError:
+        return False
 
 
 def is_standard_normal(model: GenerativeModel, given: Tensor | None = None) -> bool:

@@ -152,7 +152,7 @@ def _fit(method: Method, data: Dataset, section: FitSection, recipe: Recipe | Re
     learner = learner_for(method, section, len(data.train))
 
     def run(history: History) -> Run:
-        where = str(next((p.device for p in learner.modules.parameters()), "cpu"))
+        where = str(next((t.device for t in (*learner.modules.parameters(), *learner.modules.buffers())), "cpu"))
         chosen = method.gradient.reason if isinstance(method.gradient, Auto) and isinstance(learner, Joint) else ""
         notes = [f"gradient chosen: {chosen}"] if chosen else []
         return Run(method.model, method.posterior, recipe, history, environment(section.seed, where), data, notes=notes)

@@ -11,6 +11,7 @@ from latentia.distributions.discrete.discretized_logistic_mixture import (
     DiscretizedLogisticMixture,
 )
 from latentia.distributions.discrete.log_off_bernoulli import LOG_OFF_BERNOULLI, LogOffBernoulli, log_one_minus_exp
+from latentia.distributions.discrete.multinomial import MULTINOMIAL, MultinomialGivenTotal, log_orders
 from latentia.distributions.discrete.negative_binomial import NEGATIVE_BINOMIAL, NegativeBinomial
 from latentia.distributions.discrete.one_hot_blocks import (
     ONE_HOT_BLOCKS,
@@ -29,6 +30,7 @@ DISCRETE: dict[str, Entry] = {
     "discretized-logistic-mixture": DISCRETIZED_LOGISTIC_MIXTURE,
     "log-off-bernoulli": LOG_OFF_BERNOULLI,
     "one-hot-blocks": ONE_HOT_BLOCKS,
+    "multinomial-given-total": MULTINOMIAL,
 }
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "DiscretizedLogistic",
     "DiscretizedLogisticMixture",
     "LogOffBernoulli",
+    "MultinomialGivenTotal",
     "NegativeBinomial",
     "OneHotBlocks",
     "OneHotBlocksSupport",
@@ -44,4 +47,5 @@ __all__ = [
     "block_columns",
     "grid_nats_to_bits",
     "log_one_minus_exp",
+    "log_orders",
 ]

@@ -13,7 +13,7 @@ EDGE = 0.02
 def plane(material: Material, side: int) -> Tensor | None:
     """(side, side, *x_shape), the first row at the top; None unless there are exactly two continuous latents."""
     model = material.content.model
-    if tuple(model.z_shape) != (2,) or not material.walkable:
+    if tuple(model.z_shape) != (2,) or not material.free:
         return None
     given = material.given(1)
     loc, scale = prior_scale(model, given)

@@ -18,10 +18,9 @@ def traversals(material: Material) -> Section:
     """A strip for each of the latents that say most."""
     if material.columns is not None:
         return flips(material, material.columns)
-    if not material.walkable:
-        return Section(
-            "traversals", TITLE, paragraphs("These latents are not a vector of continuous numbers, so there is no walk.")
-        )
+    if not material.free:
+        what = "shares that sum to 1" if material.walkable else "not a vector of continuous numbers"
+        return Section("traversals", TITLE, paragraphs(f"These latents are {what}, so there is no walk."))
     chosen = (material.active or material.order[:1])[:MOST]
     model, given = material.content.model, material.given(1)
     loc, scale = prior_scale(model, given)
