@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from latentia.bounds import Elbo, Iwae, Renyi
-    from latentia.core import Batch, LatentiaError
-    from latentia.data import Dataset, from_arrays, load_data
+    from latentia.core import Batch, LatentDirichlet, LatentiaError
+    from latentia.data import Dataset, from_arrays, known_model, load_data
     from latentia.evaluation import Evaluation
     from latentia.families import (
         Bernoulli,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Normal,
         NormalMixture,
         OneHot,
+        OneHotBlocks,
     )
     from latentia.ladder import climb
     from latentia.learners import (
@@ -39,16 +40,19 @@ if TYPE_CHECKING:
     )
     from latentia.models import (
         PPCA,
+        BayesNet,
         BernoulliLogit,
         Decoded,
         FactorAnalysis,
         LatentDirichlet,
         LogJoint,
+        NoisyOr,
         SigmoidBeliefNetwork,
     )
     from latentia.networks import ConvDecoder, ConvEncoder, mlp
     from latentia.posteriors import (
         Amortized,
+        Clamped,
         Exact,
         Iterative,
         Layered,
@@ -77,6 +81,7 @@ _HOMES = {
     "data": (
         "Dataset",
         "from_arrays",
+        "known_model",
         "load_data",
     ),
     "evaluation": ("Evaluation",),
@@ -96,22 +101,25 @@ _HOMES = {
         "Normal",
         "NormalMixture",
         "OneHot",
+        "OneHotBlocks",
     ),
     "ladder": ("climb",),
     "learners": (
         "CoordinateAscent",
         "ExpectationMaximization",
+        "NaturalGradient",
         "ReweightedWakeSleep",
         "Sleep",
         "WakeSleep",
-        "NaturalGradient",
     ),
     "models": (
+        "BayesNet",
         "BernoulliLogit",
         "Decoded",
         "FactorAnalysis",
         "LatentDirichlet",
         "LogJoint",
+        "NoisyOr",
         "PPCA",
         "SigmoidBeliefNetwork",
     ),
@@ -122,6 +130,7 @@ _HOMES = {
     ),
     "posteriors": (
         "Amortized",
+        "Clamped",
         "Exact",
         "Iterative",
         "Layered",
@@ -139,10 +148,10 @@ _HOMES = {
         "VampPrior",
     ),
     "runs": (
+        "Run",
         "fit",
         "fit_recipe",
         "load",
-        "Run",
     ),
     "training": ("advi",),
 }
@@ -152,10 +161,12 @@ __all__ = [
     "PPCA",
     "Amortized",
     "Batch",
+    "BayesNet",
     "Bernoulli",
     "BernoulliLogit",
     "BernoulliPrior",
     "Categorical",
+    "Clamped",
     "Codes",
     "ContinuousBernoulli",
     "ContinuousFlow",
@@ -187,9 +198,11 @@ __all__ = [
     "Mixture",
     "Multinomial",
     "NaturalGradient",
+    "NoisyOr",
     "Normal",
     "NormalMixture",
     "OneHot",
+    "OneHotBlocks",
     "PerDatum",
     "Renyi",
     "ReweightedWakeSleep",
@@ -206,6 +219,7 @@ __all__ = [
     "fit",
     "fit_recipe",
     "from_arrays",
+    "known_model",
     "load",
     "load_data",
     "mlp",

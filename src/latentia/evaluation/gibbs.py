@@ -24,8 +24,8 @@ from latentia.models import BayesNet, GenerativeModel, NoisyOr
 
 # One pass over all latents: the chances by which they were drawn, (K, B, *z_shape) float64.
 Sweep = Callable[[], Tensor]
-# Spread of chances that rounding explains.
-NO_SPREAD = 1e-20
+# Variance of chances that rounding explains.
+NO_SPREAD = 1e-15
 
 
 class Gibbs(NamedTuple):
