@@ -173,6 +173,25 @@ def test_a_density_without_a_mode_is_fitted_from_the_unit_normal() -> None:
     assert not found.usable
 
 
+@pytest.mark.parametrize("beyond", [math.nan, math.inf, -math.inf])
+def test_a_density_that_is_not_finite_where_q_draws_is_not_to_be_trusted(beyond: float) -> None:
+    """Not random: with this seed the 500 judging draws stay below 3.2, and the 4,000 of the verdict do not."""
+
+    def log_density(x: Tensor) -> Tensor:
+        return torch.where(x < 3.2, Normal(0.0, 1.0).log_prob(x), torch.tensor(beyond))
+
+    found = advi(LogJoint(log_density, x=constraints.real), starts=1, steps=5, rounds=1, seed=1)
+    assert not math.isfinite(found.gap)
+    assert math.isnan(found.k_hat)
+    assert not found.usable
+    assert 0 < found.lost < 40
+    assert found.verdict.startswith(f"do not trust: the density is not finite in {found.lost} of 4000 draws")
+    with pytest.raises(NonFinite, match=r"not finite in \d+ of 4000 draws") as caught:
+        found.draws(10, resampled=True)
+    assert "\n" not in str(caught.value)
+    assert found.draws(10)["x"].shape == (10,)
+
+
 def test_a_seed_is_a_result_and_the_callers_random_state_stays() -> None:
     state = torch.get_rng_state()
     one, two = (advi(normal_joint(), FullRankNormal, starts=2, steps=20, rounds=1, seed=3) for _ in range(2))

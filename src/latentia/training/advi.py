@@ -21,7 +21,7 @@ from latentia.families import DiagonalNormal, Family, FullRankNormal, LowRankNor
 from latentia.models import LogJoint
 from latentia.posteriors import Shared
 from latentia.training.laplace import Mode, check_density, find_mode
-from latentia.training.shared_fit import POOL, SharedFit, weighed
+from latentia.training.shared_fit import POOL, SharedFit, not_finite, weighed
 
 # Families whose meaning is in the axes: a rotated product of normals would be another family.
 AXIS_ALIGNED = (DiagonalNormal, LowRankNormal)
@@ -209,12 +209,15 @@ def _result(log_joint: LogJoint, climbs: list[_Climb], best: _Climb, tolerance: 
     with torch.no_grad(), seeded(seed):
         z, w = weighed(log_joint, posterior, POOL)
         parameters, _ = log_joint.constrain(z)
+    wide, lost = w.double(), not_finite(w)
+    gap = float(torch.logsumexp(wide, 0) - wide.mean()) - math.log(len(w))
     return SharedFit(
         log_joint=log_joint,
         posterior=posterior,
-        elbo=Figure.of(w.double()),
-        gap=max(0.0, float(torch.logsumexp(w.double(), 0)) - math.log(len(w)) - float(w.double().mean())),
-        k_hat=smoothed(w)[1],
+        elbo=Figure.of(wide),
+        gap=0.0 if gap < 0 else gap,  # not max, which would call a NaN nothing
+        k_hat=math.nan if lost else smoothed(w)[1],
+        lost=lost,
         starts=tuple(climb.elbo if math.isfinite(climb.elbo) else math.nan for climb in climbs),
         modes=len(set(map(id, climbs))),
         steps=best.steps,
