@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Beta, Gamma, MultivariateNormal, Normal, constraints
+from torch.distributions import Beta, Gamma, MultivariateNormal, Normal, StudentT, constraints
 from torch.testing import assert_close
 
 from latentia.core.errors import LatentiaError, NonFinite, NoReparameterization
@@ -190,6 +191,22 @@ def test_a_density_that_is_not_finite_where_q_draws_is_not_to_be_trusted(beyond:
         found.draws(10, resampled=True)
     assert "\n" not in str(caught.value)
     assert found.draws(10)["x"].shape == (10,)
+
+
+def test_rounds_that_were_undone_are_no_plateau() -> None:
+    joint = LogJoint(lambda x: StudentT(3.0).log_prob(x - 3).sum(), x=(constraints.real, 3))
+    for lr, how in ((50.0, r"led down by \S+ nats"), (1e30, "left the finite numbers")):
+        found = advi(joint, starts=1, steps=20, rounds=3, lr=lr)
+        assert found.kept == 0
+        assert found.gain < -found.tolerance
+        assert not found.converged
+        assert re.search(f"the last round {how} and was undone, try a smaller lr", found.verdict), found.verdict
+        assert "inf " not in found.verdict
+    # A round that ends where it began, to the tolerance, is a plateau all the same.
+    found = advi(normal_joint(), starts=1, steps=50, rounds=3, dtype=F64)
+    assert found.converged
+    assert abs(found.gain) < found.tolerance
+    assert "undone" not in found.verdict
 
 
 def test_a_seed_is_a_result_and_the_callers_random_state_stays() -> None:

@@ -104,24 +104,23 @@ def advi(
 
 
 class _Climb:
-    """One start: its posterior, the ELBO that it reached by the judging draws, and what its last round gained."""
+    """One start: its posterior, the ELBO that it reached by the judging draws, what its last round gained, rounds kept."""
 
     def __init__(self, log_joint: LogJoint, posterior: Shared, seed: int, rows: Tensor | None, batch: int | None) -> None:
         self.log_joint, self.posterior, self.seed, self.rows, self.batch = log_joint, posterior, seed, rows, batch
         self.elbo = judged(log_joint, posterior, rows, seed)
-        self.gain, self.steps = math.inf, 0
+        self.gain, self.steps, self.kept = math.inf, 0, 0
 
     def round(self, steps: int, lr: float, draws: int) -> None:
-        """Climb, and stay where it was if that led down or out of the finite numbers."""
+        """Climb, and go back to where it was if that led down or out of the finite numbers, which its gain then says."""
         before = copy.deepcopy(self.posterior.state_dict())
         _climb(self.log_joint, self.posterior, steps, lr, draws, self.batch)
         self.steps += steps
         elbo = judged(self.log_joint, self.posterior, self.rows, self.seed)
-        self.gain = elbo - self.elbo if math.isfinite(self.elbo) else math.inf
-        if elbo > self.elbo:
-            self.elbo = elbo
+        self.gain = elbo - self.elbo if math.isfinite(elbo) else -math.inf
+        if self.gain > 0:
+            self.elbo, self.kept = elbo, self.kept + 1
         else:
-            self.gain = 0.0
             self.posterior.load_state_dict(before)
 
 
@@ -221,6 +220,7 @@ def _result(log_joint: LogJoint, climbs: list[_Climb], best: _Climb, tolerance: 
         starts=tuple(climb.elbo if math.isfinite(climb.elbo) else math.nan for climb in climbs),
         modes=len(set(map(id, climbs))),
         steps=best.steps,
+        kept=best.kept,
         gain=best.gain,
         tolerance=tolerance,
         mean={name: value.mean(0) for name, value in parameters.items()},

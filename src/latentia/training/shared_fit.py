@@ -39,8 +39,9 @@ class SharedFit:
         starts: the ELBO in nats that each start reached, in the order of the starts; NaN where it left the finite numbers.
         modes: different places that the starts led to; each was fitted once.
         steps: gradient steps that the kept start took.
-        gain: nats that the last round of the kept start gained.
-        tolerance: nats below which a round counts as no gain.
+        kept: rounds of the kept start that led up; one that led down was undone.
+        gain: nats that its last round gained; negative where that led down, minus infinity where it left the finite numbers.
+        tolerance: nats below which a round counts as no gain, and as no loss.
         mean: by name, (*shape).
         sd: by name, (*shape).
     """
@@ -54,6 +55,7 @@ class SharedFit:
     starts: tuple[float, ...]
     modes: int
     steps: int
+    kept: int
     gain: float
     tolerance: float
     mean: dict[str, Tensor]
@@ -61,8 +63,13 @@ class SharedFit:
 
     @property
     def converged(self) -> bool:
-        """Whether the bound reached a plateau: the last round gained less than the tolerance."""
-        return self.gain < self.tolerance
+        """Whether the bound reached a plateau: the last round gained less than the tolerance, and not all were undone."""
+        return self.gain < self.tolerance and (self.kept > 0 or not self.undone)
+
+    @property
+    def undone(self) -> bool:
+        """Whether the last round led down by more than the tolerance, or out of the finite numbers."""
+        return self.gain < -self.tolerance
 
     @property
     def dropped(self) -> int:
@@ -100,7 +107,10 @@ class SharedFit:
         else:
             word = f"do not trust: {figures}, q is too narrow or of another shape"
         notes = []
-        if not self.converged:
+        if self.undone:
+            how = f"led down by {-self.gain:.2g} nats" if math.isfinite(self.gain) else "left the finite numbers"
+            notes.append(f"the last round {how} and was undone, try a smaller lr")
+        elif not self.converged:
             notes.append(f"the bound still rose by {self.gain:.2g} nats in the last round, take more steps")
         if self.disagreement > AGREE:
             notes.append(f"starts differ by {self.disagreement:.2g} nats, there may be several modes")
