@@ -144,6 +144,58 @@ def test_the_mode_and_its_curvature_are_those_of_a_normal() -> None:
     assert_close(mode.scale_tril(diagonal=True).diagonal(), torch.linalg.inv(COVARIANCE).diagonal().rsqrt())
 
 
+def regression(dtype: torch.dtype) -> LogJoint:
+    """One mode: y ~ N(x w, s), 300 rows; its start at zero meets two float32 values that are equal to the last digit."""
+    rows = torch.Generator().manual_seed(0)
+    x = torch.randn(300, 2, generator=rows)
+    y = x @ torch.tensor([1.0, -2.0]) + 0.5 * torch.randn(300, generator=rows)
+    return LogJoint.of_rows(
+        lambda w, s: Normal(0.0, 3.0).log_prob(w).sum() + Normal(0.0, 1.0).log_prob(s.log()),
+        lambda x, y, w, s: Normal(x @ w, s).log_prob(y),
+        (x.to(dtype), y.to(dtype)),
+        w=(constraints.real, 2),
+        s=constraints.positive,
+    )
+
+
+def test_a_search_in_single_precision_ends_where_one_in_double_does() -> None:
+    truth = find_mode(regression(F64), torch.zeros(3, dtype=F64), steps=1000)
+    assert truth is not None
+    for scale in range(3):
+        start = 0.3 * scale * torch.tensor([1.0, -1.0, 1.0])
+        mode = find_mode(regression(torch.float32), start)
+        assert mode is not None
+        assert truth.near(mode._replace(z=mode.z.double())), scale
+        assert_close(mode.precision.double(), truth.precision, rtol=1e-2, atol=2.0)
+    found = advi(regression(torch.float32), starts=3, steps=5, rounds=1)
+    assert found.modes == 1
+    assert "modes" not in found.verdict
+
+
+def test_a_curvature_that_is_not_a_number_is_found_by_differences() -> None:
+    """Torch's second derivative of logaddexp is NaN where one of its terms is far below the other."""
+
+    def log_density(v: Tensor) -> Tensor:
+        return torch.logaddexp(Normal(-8.0, 0.5).log_prob(v), Normal(8.0, 0.5).log_prob(v) - 3)
+
+    for dtype in (torch.float32, F64):
+        joint = LogJoint(log_density, v=constraints.real)
+        for start, end in ((1.0, 8.0), (-1.0, -8.0)):
+            mode = find_mode(joint, torch.tensor([start], dtype=dtype))
+            assert mode is not None
+            assert_close(mode.z, torch.tensor([end], dtype=dtype), rtol=0, atol=0.02)
+            assert_close(mode.precision, torch.tensor([[4.0]], dtype=dtype), rtol=1e-2, atol=0)
+
+
+def test_starts_that_end_at_one_posterior_are_one_place() -> None:
+    """Without a look for modes each start is fitted by itself."""
+    p = MultivariateNormal(torch.tensor([0.5, -0.5], dtype=F64), torch.tensor([[0.5, 0.3], [0.3, 1.0]], dtype=F64))
+    joint = LogJoint(lambda z: p.log_prob(z), z=(constraints.real, 2))
+    found = advi(joint, starts=2, steps=100, rounds=1, lr=0.1, whiten=False, dtype=F64)
+    assert len(set(found.starts)) == 2
+    assert found.modes == 1
+
+
 def test_two_modes_are_two_places_and_the_starts_disagree() -> None:
     def log_density(v: Tensor) -> Tensor:
         return torch.logaddexp(math.log(0.9) + Normal(8.0, 0.5).log_prob(v), math.log(0.1) + Normal(-8.0, 0.5).log_prob(v))

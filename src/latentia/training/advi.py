@@ -21,7 +21,7 @@ from latentia.families import DiagonalNormal, Family, FullRankNormal, LowRankNor
 from latentia.models import LogJoint
 from latentia.posteriors import Shared
 from latentia.training.laplace import Mode, check_density, find_mode
-from latentia.training.shared_fit import POOL, SharedFit, not_finite, weighed
+from latentia.training.shared_fit import AGREE, POOL, SharedFit, not_finite, weighed
 
 # Families whose meaning is in the axes: a rotated product of normals would be another family.
 AXIS_ALIGNED = (DiagonalNormal, LowRankNormal)
@@ -218,7 +218,7 @@ def _result(log_joint: LogJoint, climbs: list[_Climb], best: _Climb, tolerance: 
         k_hat=math.nan if lost else smoothed(w)[1],
         lost=lost,
         starts=tuple(climb.elbo if math.isfinite(climb.elbo) else math.nan for climb in climbs),
-        modes=len(set(map(id, climbs))),
+        modes=_places(climbs, seed),
         steps=best.steps,
         kept=best.kept,
         gain=best.gain,
@@ -226,3 +226,21 @@ def _result(log_joint: LogJoint, climbs: list[_Climb], best: _Climb, tolerance: 
         mean={name: value.mean(0) for name, value in parameters.items()},
         sd={name: value.std(0) for name, value in parameters.items()},
     )
+
+
+def _places(climbs: list[_Climb], seed: int) -> int:
+    """How many of the posteriors differ: two are one if each has the other's draws, to within what two starts may differ."""
+    different: list[Distribution] = []
+    with torch.no_grad():
+        for climb in {id(climb): climb for climb in climbs}.values():
+            q = climb.posterior.infer()
+            if not any(_away(q, p, seed) < AGREE and _away(p, q, seed) < AGREE for p in different):
+                different.append(q)
+    return len(different)
+
+
+def _away(q: Distribution, p: Distribution, seed: int) -> float:
+    """KL(q || p) by draws, nats."""
+    with seeded(seed):
+        z = q.rsample((JUDGES,))
+    return float((q.log_prob(z) - p.log_prob(z)).mean())

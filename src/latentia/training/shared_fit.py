@@ -37,7 +37,7 @@ class SharedFit:
             nothing of the size of the weights' tail, and neither it nor the gap sees a mode where q has no draws.
         lost: draws, of the 4,000 by which q is judged at the end, whose log density is NaN or infinite.
         starts: the ELBO in nats that each start reached, in the order of the starts; NaN where it left the finite numbers.
-        modes: different places that the starts led to; each was fitted once.
+        modes: how many different posteriors the starts led to, two that are half a nat or less apart counting as one.
         steps: gradient steps that the kept start took.
         kept: rounds of the kept start that led up; one that led down was undone.
         gain: nats that its last round gained; negative where that led down, minus infinity where it left the finite numbers.
