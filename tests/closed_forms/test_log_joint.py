@@ -84,6 +84,18 @@ def test_values_lie_in_their_constraint_and_lead_back(name: str, dtype: torch.dt
     assert_close(joint.unconstrain(parameters), z, rtol=1e-3 if dtype == torch.float32 else 1e-7, atol=1e-3)
 
 
+def test_one_vector_becomes_parameters_without_a_leading_axis() -> None:
+    joint = LogJoint(lambda **_: torch.zeros(()), a=constraints.real, b=constraints.positive, c=(constraints.simplex, 3))
+    z = torch.randn(4, joint.n_latents, dtype=F64)
+    parameters, slope = joint.constrain(z[0])
+    many, slopes = joint.constrain(z)
+    assert {name: tuple(value.shape) for name, value in parameters.items()} == {"a": (), "b": (), "c": (3,)}
+    assert slope.shape == ()
+    assert_close(parameters, {name: value[0] for name, value in many.items()})
+    assert_close(slope, slopes[0])
+    assert_close(joint.unconstrain(parameters), z[0])
+
+
 def grid(dim: int, n: int, reach: float) -> tuple[Tensor, float]:
     """All points of a grid on [-reach, reach]^dim, and the log of a cell; smooth densities need no more than a sum."""
     line = torch.linspace(-reach, reach, n, dtype=F64)

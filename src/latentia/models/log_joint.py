@@ -118,7 +118,7 @@ class LogJoint:
         lead = z.ndim - 1
         out, log_slope = {}, z.new_zeros(z.shape[:-1])
         for name, site in self.sites.items():
-            free = z[..., site.start : site.stop].reshape(*z.shape[:-1], *site.free_shape)
+            free = z[..., site.start : site.stop].reshape(z.shape[:-1] + site.free_shape)
             value = cast("Tensor", site.transform(free))  # torch types a cached answer as maybe none
             out[name] = value
             log_slope = log_slope + jacobian_of(site.transform, free, value, lead)

@@ -21,7 +21,7 @@ from latentia.families import DiagonalNormal, Family, FullRankNormal, LowRankNor
 from latentia.models import LogJoint
 from latentia.posteriors import Shared
 from latentia.training.laplace import Mode, check_density, find_mode
-from latentia.training.shared_fit import POOL, SharedFit, weighed
+from latentia.training.shared_fit import AGREE, POOL, SharedFit, not_finite, weighed
 
 # Families whose meaning is in the axes: a rotated product of normals would be another family.
 AXIS_ALIGNED = (DiagonalNormal, LowRankNormal)
@@ -104,24 +104,23 @@ def advi(
 
 
 class _Climb:
-    """One start: its posterior, the ELBO that it reached by the judging draws, and what its last round gained."""
+    """One start: its posterior, the ELBO that it reached by the judging draws, what its last round gained, rounds kept."""
 
     def __init__(self, log_joint: LogJoint, posterior: Shared, seed: int, rows: Tensor | None, batch: int | None) -> None:
         self.log_joint, self.posterior, self.seed, self.rows, self.batch = log_joint, posterior, seed, rows, batch
         self.elbo = judged(log_joint, posterior, rows, seed)
-        self.gain, self.steps = math.inf, 0
+        self.gain, self.steps, self.kept = math.inf, 0, 0
 
     def round(self, steps: int, lr: float, draws: int) -> None:
-        """Climb, and stay where it was if that led down or out of the finite numbers."""
+        """Climb, and go back to where it was if that led down or out of the finite numbers, which its gain then says."""
         before = copy.deepcopy(self.posterior.state_dict())
         _climb(self.log_joint, self.posterior, steps, lr, draws, self.batch)
         self.steps += steps
         elbo = judged(self.log_joint, self.posterior, self.rows, self.seed)
-        self.gain = elbo - self.elbo if math.isfinite(self.elbo) else math.inf
-        if elbo > self.elbo:
-            self.elbo = elbo
+        self.gain = elbo - self.elbo if math.isfinite(elbo) else -math.inf
+        if self.gain > 0:
+            self.elbo, self.kept = elbo, self.kept + 1
         else:
-            self.gain = 0.0
             self.posterior.load_state_dict(before)
 
 
@@ -209,17 +208,39 @@ def _result(log_joint: LogJoint, climbs: list[_Climb], best: _Climb, tolerance: 
     with torch.no_grad(), seeded(seed):
         z, w = weighed(log_joint, posterior, POOL)
         parameters, _ = log_joint.constrain(z)
+    wide, lost = w.double(), not_finite(w)
+    gap = float(torch.logsumexp(wide, 0) - wide.mean()) - math.log(len(w))
     return SharedFit(
         log_joint=log_joint,
         posterior=posterior,
-        elbo=Figure.of(w.double()),
-        gap=max(0.0, float(torch.logsumexp(w.double(), 0)) - math.log(len(w)) - float(w.double().mean())),
-        k_hat=smoothed(w)[1],
+        elbo=Figure.of(wide),
+        gap=0.0 if gap < 0 else gap,  # not max, which would call a NaN nothing
+        k_hat=math.nan if lost else smoothed(w)[1],
+        lost=lost,
         starts=tuple(climb.elbo if math.isfinite(climb.elbo) else math.nan for climb in climbs),
-        modes=len(set(map(id, climbs))),
+        modes=_places(climbs, seed),
         steps=best.steps,
+        kept=best.kept,
         gain=best.gain,
         tolerance=tolerance,
         mean={name: value.mean(0) for name, value in parameters.items()},
         sd={name: value.std(0) for name, value in parameters.items()},
     )
+
+
+def _places(climbs: list[_Climb], seed: int) -> int:
+    """How many of the posteriors differ: two are one if each has the other's draws, to within what two starts may differ."""
+    different: list[Distribution] = []
+    with torch.no_grad():
+        for climb in {id(climb): climb for climb in climbs}.values():
+            q = climb.posterior.infer()
+            if not any(_away(q, p, seed) < AGREE and _away(p, q, seed) < AGREE for p in different):
+                different.append(q)
+    return len(different)
+
+
+def _away(q: Distribution, p: Distribution, seed: int) -> float:
+    """KL(q || p) by draws, nats."""
+    with seeded(seed):
+        z = q.rsample((JUDGES,))
+    return float((q.log_prob(z) - p.log_prob(z)).mean())
