@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from latentia.bounds import Elbo, Iwae, Renyi
-    from latentia.core import Batch, LatentDirichlet, LatentiaError
+    from latentia.core import Batch, LatentiaError
     from latentia.data import Dataset, from_arrays, known_model, load_data
     from latentia.evaluation import Evaluation
     from latentia.families import (
