@@ -75,7 +75,6 @@ _HOMES = {
     ),
     "core": (
         "Batch",
-        "LatentDirichlet",
         "LatentiaError",
     ),
     "data": (
