@@ -22,6 +22,7 @@ from latentia.core.errors import LatentiaError
 from latentia.distributions import Relaxable
 from latentia.gradients.base import Estimate, proper
 from latentia.gradients.discrete import linear_log_prior, relaxable_or_refuse
+from latentia.gradients.leave_one_out import mean_of_the_others
 from latentia.gradients.moving import Moving
 from latentia.models import GenerativeModel
 from latentia.weights import terms
@@ -32,14 +33,15 @@ class ControlVariate(nn.Module, ABC):
 
     Temperature, scale and whatever a subclass owns learn to lower the variance: the slope of the mean square of the estimate
     for q's logits is written into the surrogate (the estimate's mean does not depend on them). Rewards are centered at
-    a moving average, so that a scale other than one costs no constant.
+    the mean of the row's other draws, or a moving average where there is one draw, so that a scale other than one costs no
+    constant: late in training rows differ by more than draws do, and the scale is free to fall.
 
     Args:
         name: of the gradient, for messages.
         temperature: where the temperature starts.
         scale: where the scale starts.
         speed: temperature (as a logarithm) and scale move by so many times the learner's rate.
-        decay: of the moving average.
+        decay: of the moving average that one draw is compared with.
 
     Raises:
         LatentiaError: a temperature, speed or decay out of range.
@@ -86,9 +88,10 @@ class ControlVariate(nn.Module, ABC):
             hard = factors.harden(noisy)
         parts = terms(model, q, batch, hard)
         reward = parts.weights(kl_weight).detach()
-        center, _ = self.moving.before(
-            reward, lambda: terms(model, q, batch, factors.harden(factors.noisy(n_draws))).weights(kl_weight)
-        )
+        if n_draws > 1:
+            center = mean_of_the_others(reward)
+        else:
+            center, _ = self.moving.before(reward, lambda: terms(model, q, batch, factors.draw(n_draws)).weights(kl_weight))
         learned = [p for p in self.parameters() if p.requires_grad]
         with torch.enable_grad():
             at = noisy.requires_grad_()
@@ -105,7 +108,10 @@ class ControlVariate(nn.Module, ABC):
     def _control(
         self, model: GenerativeModel, factors: Relaxable, batch: Batch, noisy: Tensor, center: Tensor, kl_weight: float
     ) -> Tensor:
-        """c at noisy logits (K, B, *event) -> (K, B). A jump in it would be a bias: only what is continuous enters."""
+        """c at noisy logits (K, B, *event) -> (K, B), for rewards less ``center``.
+
+        A jump in it would be a bias: only what is continuous enters.
+        """
         temperature, scale = self.present
         soft = factors.soften(noisy, temperature)
         relaxed, log_prior = model.log_likelihood(soft, batch), linear_log_prior(model, soft, batch)

@@ -11,13 +11,13 @@ from latentia.gradients.control_variate import ControlVariate
 
 
 class Rebar(ControlVariate):
-    """Unbiased, one draw is enough; temperature and scale of the control variate learn. See ``ControlVariate``.
+    """Unbiased, from one draw or more; temperature and scale of the control variate learn. See ``ControlVariate``.
 
     Args:
         temperature: where the temperature starts.
-        scale: where the control variate's scale starts; 0 is the score function with a moving average.
+        scale: where the control variate's scale starts; 0 is the score function.
         speed: both move by so many times the learner's rate, in the paper ten.
-        decay: of the rewards' moving average, 0 <= decay < 1.
+        decay: of the rewards' moving average, which one draw is compared with, 0 <= decay < 1.
 
     Raises:
         LatentiaError: one of them out of range.

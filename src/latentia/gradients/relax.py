@@ -16,7 +16,7 @@ from latentia.networks import MLP
 
 
 class Relax(ControlVariate):
-    """Unbiased, one draw is enough; a network of (relaxed z, x) learns with temperature and scale. See ``ControlVariate``.
+    """Unbiased, from one draw or more; temperature, scale and a network of (relaxed z, x) learn. See ``ControlVariate``.
 
     The network starts at zero, so that before training this is ``rebar``.
 
@@ -27,7 +27,7 @@ class Relax(ControlVariate):
         temperature: where the temperature starts.
         scale: where the scale of the relaxed log-weight starts.
         speed: both move by so many times the learner's rate; the network moves by the rate itself.
-        decay: of the rewards' moving average, 0 <= decay < 1.
+        decay: of the rewards' moving average, which one draw is compared with, 0 <= decay < 1.
 
     Raises:
         LatentiaError: one of them out of range.
