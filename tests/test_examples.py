@@ -28,6 +28,30 @@ def test_gradient_variance_draws_a_line_for_each_gradient(
     assert picture.count('class="line"') == 6 * 2 + 6, "six gradients in two panels, and the key"
 
 
+def test_recognition_says_how_far_off_and_how_fast(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Small models under the published names, since the files themselves are nobody's to copy."""
+    network = "variable a { type discrete [2] { x, y }; } variable b { type discrete [3] { u, v, w }; }"
+    network += "probability (a) { table 0.3 0.7; } probability (b | a) { (x) 0.2 0.3 0.5; (y) 0.6 0.3 0.1; }"
+    symptoms = ", ".join(f"symptom {i} (0.9)" for i in range(15))
+    table = f'Diseases,Symptoms\nplague,"{symptoms}"\ncold,"symptom 3 (0.5)"\n'
+    for folder, file, text in (
+        ("bayes_nets", "asia.bif", network),
+        ("health_knowledge_graph", "DerivedKnowledgeGraph_final.csv", table),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).write_text(text)
+    monkeypatch.setenv("LATENTIA_DATA", str(tmp_path))
+    arguments = ["asia", "health_knowledge_graph", "--steps", "2", "--cases", "30", "--hard", "2", "--sweeps", "5"]
+    monkeypatch.setattr(sys, "argv", ["recognition.py", *arguments])
+    runpy.run_path(str(EXAMPLES / "recognition.py"), run_name="__main__")
+    said = capsys.readouterr().out
+    assert said.count("absolute error: mean") == 2 + 5
+    assert said.count("seconds a case") == 2
+    assert "2 cases of 1" in said
+
+
 def test_how_many_latents_counts_five(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

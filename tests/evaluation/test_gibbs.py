@@ -125,7 +125,7 @@ def test_the_faster_way_through_a_noisy_or_network(certain: bool) -> None:
     assert_mean_is(found.chain_means, model.exact_marginals(batch), "causes")
     off = (found.marginals - model.exact_marginals(batch)) / found.error
     # The mean of some forty squares, of which seven rows' are independent: chi-squared of 7 stays inside but once in 1e5.
-    assert 0.2 < float(off[found.error > 1e-6].square().mean().sqrt()) < 2.3, "the error says how far off it is"
+    assert 0.15 < float(off[found.error > 1e-6].square().mean().sqrt()) < 2.3, "the error says how far off it is"
     # Of a row without positive findings every chain knows the answer.
     assert bool((found.error[0] < 1e-15).all())
     assert bool((found.r_hat[0] == 1).all())

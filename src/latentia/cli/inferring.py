@@ -14,8 +14,8 @@ from latentia.core.errors import DataError, LatentiaError
 from latentia.runs import Check, load
 
 Findings = dict[str, str]
-# A name runs up to the equals sign, a value up to a comma: names may hold commas and blanks.
-FINDING = re.compile(r"\s*([^=]*[^=\s])\s*=\s*([^=,]*[^=,\s])\s*(?:,|$)")
+# A name runs up to the first equals sign, a value up to the next comma: names may hold commas, and values equals signs.
+FINDING = re.compile(r"\s*([^=]*[^=\s])\s*=\s*([^,]*[^,\s])\s*(?:,|$)")
 
 
 def infer_command(folder: Path, observe: list[str], top: int, check: str, draws: int, as_json: bool, seed: int) -> None:

@@ -8,6 +8,7 @@ from rich.table import Table
 from torch import Tensor
 
 LATENTS_SHOWN = 5
+IMPOSSIBLE = "some draws of the posterior are impossible under the model"
 ACTIVE_VARIANCE = 0.01
 """A latent is active if the variance of its posterior mean over rows is above this (Burda et al. 2016)."""
 
@@ -25,7 +26,7 @@ class Figure(NamedTuple):
         return cls(float(rows.mean()), error)
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} ± {self.error:.3f}"
+        return f"{self.value:.3f} ± {self.error:.3f}" if math.isfinite(self.value) else "not finite"
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,10 @@ class Evaluation:
         """(quantity, figure, what it means) for people."""
         k = self.draws
         out = [
-            ("ELBO", f"{self.elbo} nats", "lower bound on log p(x)"),
-            ("log p(x), weighted", f"{self.log_px} nats", f"importance-weighted, {k} draws a row"),
-            ("reconstruction", f"{self.reconstruction} nats", "E log p(x | z)"),
-            ("rate", f"{self.rate} nats", "KL(q || prior)"),
+            ("ELBO", _nats(self.elbo), "lower bound on log p(x)" if math.isfinite(self.elbo.value) else IMPOSSIBLE),
+            ("log p(x), weighted", _nats(self.log_px), f"importance-weighted, {k} draws a row"),
+            ("reconstruction", _nats(self.reconstruction), "E log p(x | z)"),
+            ("rate", _nats(self.rate), "KL(q || prior)"),
         ]
         if (bits := self.bits_per_dim) is not None:
             out.append(("bits a dimension", f"{bits.value:.4f} ± {bits.error:.4f}", "-ELBO, lower is better"))
@@ -108,7 +109,7 @@ class Evaluation:
                 f"the largest {LATENTS_SHOWN} of {len(largest)}" if len(largest) > LATENTS_SHOWN else "from the largest down"
             )
             out.append(("KL a latent", f"{shown} nats", which))
-        out.append(("mutual information", f"{self.mutual_information} nats", "I(x; z) under q, estimated"))
+        out.append(("mutual information", _nats(self.mutual_information), "I(x; z) under q, estimated"))
         if self.k_hat is not None and self.k_hat_bad is not None:
             bad = f"median; above 0.7 in {self.k_hat_bad:.0%} of {self.k_hat_rows} rows"
             out.append(("Pareto k̂", f"{self.k_hat:.2f}", bad))
@@ -128,6 +129,10 @@ class Evaluation:
         for line in self.lines():
             table.add_row(*line)
         return table
+
+
+def _nats(figure: Figure) -> str:
+    return f"{figure} nats" if math.isfinite(figure.value) else str(figure)
 
 
 def _plain(value: Any) -> Any:

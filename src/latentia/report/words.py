@@ -1,12 +1,16 @@
 """A recipe in words. Whatever the recipe does not say is left out, and a name that is not known here is said as it is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from latentia.data import Dataset
 from latentia.report.figures import TIMES, count, listed, plain
 
 NAMES = {
+    "bayes-net": "Bayesian network",
+    "noisy-or": "noisy-OR network",
+    "sigmoid-belief": "sigmoid belief network",
+    "one-hot": "one-hot code",
     "mlp": "multilayer perceptron",
     "conv": "convolutional network",
     "standard-normal": "standard normal",
@@ -27,6 +31,56 @@ NAMES = {
 BINARIZED = {
     "static": "read as bits that were drawn once",
     "dynamic": "read as probabilities of bits, drawn anew for every training batch and once for held-out rows",
+}
+
+
+# A list of more values is left to the whole recipe.
+LONGEST_LIST = 8
+TEACHINGS = {
+    "wake-sleep": "Wake-sleep: the model learns from the posterior's draws for rows, the posterior from the model's draws",
+    "reweighted-wake-sleep": "Reweighted wake-sleep: both learn from the posterior's draws for rows, weighted by the model, "
+    "and the posterior from the model's draws, too",
+    "sleep": "The model stays as it is; the posterior learns what z was from the model's own draws of z and x",
+}
+
+
+def _noisy_or(own: Mapping[str, Any]) -> str:
+    causes, effects, edges = (_length(own.get(key)) for key in ("causes", "effects", "edges"))
+    said = options({key: own[key] for key in ("base_rate", "leak") if isinstance(own.get(key), int | float)})
+    return (
+        f"A row is {count(effects, 'effect')} of {count(causes, 'cause')}, each of which brings effects about by itself: a "
+        f"noisy-OR network of {count(edges, 'edge')}{said}."
+    )
+
+
+def _bayes_net(own: Mapping[str, Any]) -> str:
+    return f"A row shows some of {count(_length(own.get('variables')), 'variable')} of a Bayesian network; z is all of them."
+
+
+def _sigmoid_belief(own: Mapping[str, Any]) -> str:
+    layers = [int(width) for width in own.get("layers") or [] if isinstance(width, int)]
+    within = f" in layers of {listed([f'{width:,}' for width in layers])}" if len(layers) > 1 else ""
+    sentence = f"A row is explained by {count(sum(layers), 'bit')}{within}, a sigmoid belief network"
+    return f"{sentence}{options({'hidden': own.get('hidden')})}."
+
+
+def _seen(own: Mapping[str, Any]) -> str:
+    """Options of a learner, the shares of a row's values that are seen as a person would say them."""
+    rest = options({key: value for key, value in own.items() if key != "observed"})
+    shares = own.get("observed")
+    if not (isinstance(shares, list | tuple) and len(shares) == 2):
+        return rest
+    return f"{rest}, with {plain(100 * shares[0])} to {plain(100 * shares[1])} % of a row's values seen"
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list | tuple) else 0
+
+
+KNOWN_WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "noisy-or": _noisy_or,
+    "bayes-net": _bayes_net,
+    "sigmoid-belief": _sigmoid_belief,
 }
 
 
@@ -103,6 +157,8 @@ _SPLITS = (("train", "to learn from"), ("valid", "to choose by"), ("test", "to r
 
 def _model(recipe: Mapping[str, Any]) -> str:
     name, own = part(recipe, "model")
+    if name in KNOWN_WORDS:
+        return KNOWN_WORDS[name](own)
     latents = recipe.get("latents")
     (prior, prior_options), (family, family_options) = part(own, "prior"), part(own, "family")
     if not isinstance(latents, int) and not name:
@@ -124,9 +180,15 @@ def _posterior(recipe: Mapping[str, Any]) -> str:
     family, family_options = part(own, "family")
     if name == "exact":
         return "The posterior over the latents is exact, in closed form."
+    if name == "layered":
+        inside = options({"hidden": own.get("hidden")})
+        return f"An encoder{inside} answers layer by layer: the bits next to the row first, then those of each layer above."
+    if name == "clamped":
+        return f"What was observed is believed; an encoder{_network(own)} answers for the other variables."
     if name == "amortized":
+        reads = "a row, and which of its values were seen," if own.get("see_mask") else "a row"
         answer = f"{with_article(spoken(family))}{options(family_options)}" if family else "a distribution"
-        return f"An encoder{_network(own)} reads a row and answers with {answer} over its latents."
+        return f"An encoder{_network(own)} reads {reads} and answers with {answer} over its latents."
     return f"The posterior over the latents is {spoken(name)}{options(own)}." if name else ""
 
 
@@ -141,15 +203,19 @@ def _fit(recipe: Mapping[str, Any]) -> str:
     if learner == "em":
         how_long = f" for at most {_value(fit['epochs'])} epochs" if _sayable(fit.get("epochs")) else ""
         return f"Expectation-maximization{options(learner_options)} asks what z is, then moves the model, in turn{how_long}."
+    pace = [words.format(_value(fit[key])) for key, words in _PACE.items() if _sayable(fit.get(key))]
+    if fit.get("lr_decay") == "cosine":
+        pace[-1:] = [f"{last}, falling along a cosine" for last in pace[-1:]]
+    how_fast = (f", {listed(pace)}" if pace else "") + "."
+    if learner in TEACHINGS:
+        k = f" with {count(draws, 'draw')} a row" if isinstance(draws, int) and draws > 1 else ""
+        return f"{TEACHINGS[learner]}{_seen(learner_options)}{k}{how_fast}"
     sentence = f"Both raise the {spoken(bound)}{options(bound_options)}" if bound else "Both are fitted"
     if isinstance(draws, int):
         sentence += f" with {count(draws, 'draw')} a row"
     if gradient and gradient != "auto":
         sentence += f" by the {spoken(gradient)} gradient{options(gradient_options)}"
-    pace = [words.format(_value(fit[key])) for key, words in _PACE.items() if _sayable(fit.get(key))]
-    if fit.get("lr_decay") == "cosine":
-        pace[-1:] = [f"{last}, falling along a cosine" for last in pace[-1:]]
-    sentence += (f", {listed(pace)}" if pace else "") + "."
+    sentence += how_fast
     beta, rise = fit.get("beta", 1.0), fit.get("kl_warm_up", 0)
     if isinstance(beta, int | float) and beta != 1:
         sentence += f" The KL counts {plain(beta)} times."
@@ -173,7 +239,7 @@ def _network(own: Mapping[str, Any]) -> str:
 def _sayable(value: Any) -> bool:
     """Whether a sentence should mention a value: what is off, empty or nested is left to the whole recipe."""
     if isinstance(value, list | tuple):
-        return bool(value) and all(isinstance(v, str | int | float) for v in value)
+        return 0 < len(value) <= LONGEST_LIST and all(isinstance(v, str | int | float) for v in value)
     return isinstance(value, str | int | float) and value not in ("", "none") and value is not False
 
 

@@ -2,7 +2,7 @@
 
 from latentia.runs.fitting import StoppedRun, fit, fit_recipe, read
 from latentia.runs.folder import EVALUATION, METRICS, RECIPE, REPORT, WEIGHTS, check_free, free_folder, write_evaluation
-from latentia.runs.inference import Check, Inference, infer
+from latentia.runs.inference import Belief, Check, Inference, infer
 from latentia.runs.method import for_learner
 from latentia.runs.run import Run, load
 from latentia.runs.simulated import simulated
@@ -13,6 +13,7 @@ __all__ = [
     "RECIPE",
     "REPORT",
     "WEIGHTS",
+    "Belief",
     "Check",
     "Inference",
     "Run",

@@ -12,7 +12,7 @@ from latentia.core.errors import LatentiaError, RecipeError, nearest
 from latentia.core.random import seeded
 from latentia.data import Dataset, as_dataset, load_data
 from latentia.gradients import Auto, Gradient
-from latentia.learners import Joint
+from latentia.learners import Joint, Sleep
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.recipe import (
@@ -38,6 +38,8 @@ from latentia.runs.method import Method, learner_for
 from latentia.runs.run import Run
 from latentia.runs.simulated import simulated
 from latentia.training import History, Progress, Silent, Stopped, progress_for, train
+
+DREAMED = "the training's bound is mean log q(z | x) where z and x are the model's own draws: at best minus the entropy of z"
 
 
 class StoppedRun(LatentiaError):
@@ -155,6 +157,7 @@ def _fit(method: Method, data: Dataset, section: FitSection, recipe: Recipe | Re
         where = str(next((t.device for t in (*learner.modules.parameters(), *learner.modules.buffers())), "cpu"))
         chosen = method.gradient.reason if isinstance(method.gradient, Auto) and isinstance(learner, Joint) else ""
         notes = [f"gradient chosen: {chosen}"] if chosen else []
+        notes += [DREAMED] if isinstance(learner, Sleep) else []
         return Run(method.model, method.posterior, recipe, history, environment(section.seed, where), data, notes=notes)
 
     try:

@@ -149,6 +149,8 @@ def infer(
         mean = mean_and_error(posterior.infer(model, batch))[0] if told else prior
         seconds = time.perf_counter() - began
     found = _checked(model, posterior, batch, check, draws, seed)
+    if not told:
+        notes = ("nothing was observed, so that the posterior is the prior",)
     groups = _beliefs(model, prior[0], mean[0], found)
     if isinstance(model, BayesNet):
         # What was observed is a part of z, and no answer.
@@ -188,7 +190,9 @@ def _checked(model: GenerativeModel, posterior: Posterior, batch: Batch, check: 
         mean, error, r_hat = sampled.marginals, sampled.error, float(sampled.r_hat.max())
         notes = (f"{CHAINS} Gibbs chains of {sweeps:,} sweeps, largest R-hat {r_hat:.2f}",)
         if r_hat > UNMIXED:
-            notes += (f"above {UNMIXED} the chains have not met, and their errors say too little; use more --draws",)
+            notes += (
+                f"above {UNMIXED} the chains have not met, and their errors say too little; use more --draws, or exact",
+            )
     return _Check(mean, error, None if mean is None else time.perf_counter() - began, notes)
 
 

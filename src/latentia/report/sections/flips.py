@@ -42,8 +42,8 @@ def flips(material: Material, columns: Columns) -> Section:
         return Section("traversals", TITLE, paragraphs("No latent in use moves x while the others are held."))
     bits = columns.kind == "bits"
     first = (
-        f"Each strip {'switches one bit off and on' if bits else 'gives one code each of its states'}; the others stay as "
-        f"{around}. The marked one is that row's own."
+        f"Each strip {'switches one bit off and on' if bits else 'gives one code each of its states'}; the others stay "
+        f"{around}. The marked one is where it was."
     )
     second = f"The {count(len(strips), 'latent')} that say most, of those in use that show in x by themselves."
     names = ("off", "", "on") if bits else ("first state", "", "last state")
@@ -60,7 +60,7 @@ def label(material: Material, d: int) -> Markup:
 def _start(material: Material, columns: Columns) -> tuple[Tensor, str]:
     """A z that the model may draw, and where it is from: a row's most probable states, else a draw from the prior."""
     if material.encoded is None:
-        return material.content.model.sample_prior(1, material.given(1))[0], "in one draw from the prior"
+        return material.content.model.sample_prior(1, material.given(1))[0], "as one draw from the prior has them"
     row = material.varied_rows(1)[0]
     mean = material.encoded.means[row]
     if columns.kind == "bits":
@@ -68,7 +68,7 @@ def _start(material: Material, columns: Columns) -> tuple[Tensor, str]:
     else:
         parts = mean.flatten().split(columns.sizes)
         z = torch.cat([torch.nn.functional.one_hot(p.argmax(), len(p)) for p in parts]).to(mean).reshape(mean.shape)
-    return z, f"is most probable of each for {material.row_title(row)}"
+    return z, f"at what is most probable for {material.row_title(row)}"
 
 
 def _states(z: Tensor, begin: int, size: int) -> tuple[int, Tensor]:

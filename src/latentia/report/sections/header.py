@@ -61,6 +61,8 @@ def _cover(material: Material) -> Markup:
 
 def _summary(material: Material) -> Markup:
     content, e = material.content, material.content.evaluation
+    if e is not None and not isfinite(e.log_px.value):
+        return join("Some draws of the posterior are impossible under the model, so that no bound on log p(x) is finite.")
     if e is not None:
         figure = tag("strong", None, f"{with_error(*e.log_px)} nats")
         return join(

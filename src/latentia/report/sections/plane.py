@@ -11,6 +11,7 @@ from latentia.report.material import Material
 from latentia.report.section import Section, paragraphs
 from latentia.report.series import column, epochs, focus
 from latentia.report.svg import Frame, Point, circle, clip_box, frame, line, nice_step, svg, text, x_axis, y_axis
+from latentia.report.words import part
 
 WIDTH, HEIGHT, GROW = 440.0, 350.0, 1.22
 MARGINS = (34.0, 30.0, 46.0, 52.0)
@@ -21,6 +22,11 @@ LETTER = 6.4
 
 def plane(material: Material) -> Section:
     """The trajectory of the validation rows."""
+    if part(material.content.recipe, "learner")[0] == "sleep":
+        why = (
+            "The posterior learned from what the model draws, and its validation figures are of such draws: no ELBO is seen."
+        )
+        return Section("plane", "Reconstruction and rate", paragraphs(why))
     history = material.content.history
     rates, fits = column(history, "valid_rate"), column(history, "valid_reconstruction")
     seen = [(e, r, d) for e, r, d in zip(epochs(history), rates, fits, strict=True) if isfinite(r) and isfinite(d)]
