@@ -155,6 +155,21 @@ def ladder(
     climbing.ladder_command(what, asked, list(set_ or []), out, json)
 
 
+@app.command()
+def topics(
+    run: RunFolder,
+    top: Annotated[int, typer.Option(min=2, help="Words a topic.")] = 10,
+    split: Annotated[str, typer.Option(help="Held-out rows for the perplexity: train, valid or test.")] = "test",
+    draws: Annotated[int, typer.Option(min=1, help="Draws a row for the perplexity with topics at their means.")] = 100,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    seed: Seed = 0,
+) -> None:
+    """Topics of a run: their words, how well these go together in training rows, and perplexity on held-out rows."""
+    from latentia.cli import topics as command
+
+    command.topics_command(run, top, split, draws, json, seed)
+
+
 @app.command("list")
 def list_(
     what: Annotated[str | None, typer.Argument(metavar="WHAT", help="One kind, e.g. families; else all.")] = None,

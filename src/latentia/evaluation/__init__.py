@@ -1,6 +1,7 @@
 """Held-out numbers: bounds, importance-weighted estimates, and what the latents carry."""
 
 from latentia.evaluation.annealing import Annealed, Sandwich, ais, reverse_ais, sandwich
+from latentia.evaluation.coherence import Coherence, coherence, diversity, top_words
 from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
 from latentia.evaluation.gaps import Gaps, gaps
 from latentia.evaluation.gibbs import Gibbs, gibbs
@@ -18,11 +19,13 @@ from latentia.evaluation.latents import (
 )
 from latentia.evaluation.pareto import k_hats, smoothed
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
+from latentia.evaluation.topics import Topic, Topics, perplexity, perplexity_at_means, topics_of, word_chances
 
 __all__ = [
     "ACTIVE_VARIANCE",
     "DEFAULT_MEMORY",
     "Annealed",
+    "Coherence",
     "Evaluation",
     "Figure",
     "Gaps",
@@ -31,9 +34,13 @@ __all__ = [
     "Ladder",
     "Rung",
     "Sandwich",
+    "Topic",
+    "Topics",
     "Weighted",
     "ais",
     "chunk_sizes",
+    "coherence",
+    "diversity",
     "evaluate_split",
     "expected_x",
     "gaps",
@@ -43,6 +50,8 @@ __all__ = [
     "latents",
     "mean_and_error",
     "mutual_information",
+    "perplexity",
+    "perplexity_at_means",
     "quick_look",
     "quiet",
     "reverse_ais",
@@ -50,5 +59,8 @@ __all__ = [
     "smoothed",
     "some_places",
     "some_rows",
+    "top_words",
+    "topics_of",
     "weighted_mean",
+    "word_chances",
 ]
