@@ -106,6 +106,7 @@ def test_marginals_and_evidence_are_sums_over_all_assignments(zeros: bool) -> No
     # Tables that sum to one but for rounding are made to, which moves the last digits.
     assert_close(model.exact_marginals(holed), truth, rtol=1e-11, atol=1e-14)
     assert_close(model.log_evidence(holed), total.log(), rtol=0, atol=1e-12)
+    assert model.exact_marginals(batch_of(x[:0])).shape == (0, 12)
     whole = batch_of(x)
     assert_close(
         model.log_evidence(whole), torch.tensor(0.0).double() + model.double().prior().log_prob(x), rtol=1e-5, atol=1e-5

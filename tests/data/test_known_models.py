@@ -94,9 +94,9 @@ def test_published_networks_have_their_published_size(real: Real, name: str, var
     """Nodes, arcs and free parameters as the Bayesian network repository states them; and they answer for themselves."""
     real("bayes_nets", f"{name}.bif.gz")
     model = BayesNet(**known_model(name)[1])
-    assert len(model.network) == variables
-    assert sum(len(v.parents) for v in model.network) == arcs
-    assert sum(len(v.table) * (len(v.states) - 1) for v in model.network) == free
+    assert len(model.nodes) == variables
+    assert sum(len(v.parents) for v in model.nodes) == arcs
+    assert sum(len(v.table) * (len(v.states) - 1) for v in model.nodes) == free
     x = model.sample(20)
     mask = model.draw_mask(torch.linspace(0, 0.9, 20))
     batch = Batch(x, torch.arange(20), 20, mask=mask)

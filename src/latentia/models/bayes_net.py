@@ -18,7 +18,7 @@ from latentia.distributions import Delta
 from latentia.models.assignments import Assignments, AssignmentTables
 from latentia.models.base import GenerativeModel
 from latentia.models.bayes_tables import checked_variables
-from latentia.models.elimination import Plan, marginals, plan
+from latentia.models.elimination import Plan, log_evidence, marginals, plan
 from latentia.models.evidence import named_place, named_state
 
 
@@ -41,9 +41,9 @@ class BayesNet(GenerativeModel):
 
     def __init__(self, variables: list[dict[str, Any]]) -> None:
         super().__init__()
-        self.network = checked_variables(variables)
+        self.nodes = checked_variables(variables)
         self.variables = [dict(variable) for variable in variables]
-        self.tables = AssignmentTables(self.network)
+        self.tables = AssignmentTables(self.nodes)
         self.sizes = list(self.tables.sizes)
         self.x_shape = self.z_shape = Size((sum(self.sizes),))
 
@@ -68,8 +68,8 @@ class BayesNet(GenerativeModel):
         x, mask = torch.zeros(self.x_shape), torch.zeros(self.x_shape, dtype=torch.bool)
         blocks = list(zip(x.split(self.sizes), mask.split(self.sizes), strict=True))
         for name, value in observed.items():
-            place = named_place("variable", name, [v.name for v in self.network])
-            variable, (column, seen) = self.network[place], blocks[place]
+            place = named_place("variable", name, [v.name for v in self.nodes])
+            variable, (column, seen) = self.nodes[place], blocks[place]
             if bool(seen.any()):
                 raise LatentiaError(f"{variable.name!r} is named twice; say each finding once.")
             column[named_state(variable.name, str(value), variable.states)] = 1.0
@@ -78,7 +78,7 @@ class BayesNet(GenerativeModel):
 
     def answers(self, mean: Tensor) -> list[tuple[str, str, float]]:
         """(variable, state, probability) of every state, in order: mean (S,)."""
-        names = [(variable.name, state) for variable in self.network for state in variable.states]
+        names = [(variable.name, state) for variable in self.nodes for state in variable.states]
         return [(*name, float(p)) for name, p in zip(names, mean.tolist(), strict=True)]
 
     def exact_marginals(self, batch: Batch) -> Tensor:
@@ -87,8 +87,8 @@ class BayesNet(GenerativeModel):
         Raises:
             LatentiaError: evidence that cannot be, or a network that hangs together too closely.
         """
-        log_evidence, found = marginals(self.network, self.plan, self._indicators(batch))
-        impossible = log_evidence == -torch.inf
+        log_p, found = marginals(self.nodes, self.plan, self._indicators(batch))
+        impossible = log_p == -torch.inf
         if bool(impossible.any()):
             raise LatentiaError(
                 f"the evidence of {int(impossible.sum())} of {len(impossible)} rows cannot be under this network, the first "
@@ -98,7 +98,7 @@ class BayesNet(GenerativeModel):
 
     def log_evidence(self, batch: Batch) -> Tensor:
         """log p(what was seen): (B,) nats, float64; minus infinity where it cannot be. Raises as ``exact_marginals``."""
-        return marginals(self.network, self.plan, self._indicators(batch))[0]
+        return log_evidence(self.nodes, self.plan, self._indicators(batch))
 
     @cached_property
     def plan(self) -> Plan:
@@ -107,14 +107,14 @@ class BayesNet(GenerativeModel):
         Raises:
             LatentiaError: the network hangs together too closely.
         """
-        return plan(self.network)
+        return plan(self.nodes)
 
     def _indicators(self, batch: Batch) -> Tensor:
         """Which states the evidence allows: (B, S) float64."""
         x = batch.x
         check_shape("x", x.shape[1:], self.x_shape, cure="give a column for each state.")
         seen = torch.ones_like(x, dtype=torch.bool) if batch.mask is None else expand_mask(batch.mask, x).expand_as(x)
-        for variable, value, mask in zip(self.network, x.split(self.sizes, 1), seen.split(self.sizes, 1), strict=True):
+        for variable, value, mask in zip(self.nodes, x.split(self.sizes, 1), seen.split(self.sizes, 1), strict=True):
             torn = mask.any(1) & ~mask.all(1)
             if bool(torn.any()):
                 raise LatentiaError(

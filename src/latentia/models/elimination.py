@@ -133,15 +133,24 @@ def _summed(touched: Sequence[Factor], gone: int) -> Factor:
     return Factor(left, torch.einsum(*operands, [label[i] for i in left]))
 
 
+@torch.no_grad()
+def log_evidence(variables: Sequence[Variable], found: Plan, indicators: Tensor) -> Tensor:
+    """log p(evidence): (B, S) float64 -> (B,) nats, minus infinity where it cannot be."""
+    return torch.cat([log_sum(variables, found, part) for part in indicators.split(_rows_at_once(found))])
+
+
 def marginals(variables: Sequence[Variable], found: Plan, indicators: Tensor) -> tuple[Tensor, Tensor]:
     """log p(evidence) (B,) and p(each state | evidence) (B, S), float64; NaN where the evidence cannot be."""
-    size = max(1, CELLS_AT_ONCE // max(1, found.cells))
     logs, parts = [], []
-    for part in indicators.split(size):
+    for part in indicators.split(_rows_at_once(found)):
         with torch.enable_grad():
             free = part.clone().requires_grad_()
-            log_evidence = log_sum(variables, found, free)
-            (slope,) = torch.autograd.grad(log_evidence.sum(), free)
-        logs.append(log_evidence.detach())
+            log = log_sum(variables, found, free)
+            (slope,) = torch.autograd.grad(log.sum(), free)
+        logs.append(log.detach())
         parts.append(torch.where((logs[-1] > -torch.inf).unsqueeze(1), part * slope, torch.nan))
     return torch.cat(logs), torch.cat(parts)
+
+
+def _rows_at_once(found: Plan) -> int:
+    return max(1, CELLS_AT_ONCE // found.cells)
