@@ -2,6 +2,7 @@
 
 from latentia.evaluation.annealing import Annealed, Sandwich, ais, reverse_ais, sandwich
 from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
+from latentia.evaluation.evidence import log_evidence
 from latentia.evaluation.gaps import Gaps, gaps
 from latentia.evaluation.gradient_noise import GradientNoise, gradient_noise
 from latentia.evaluation.held_out import evaluate_split, quick_look
@@ -28,6 +29,7 @@ __all__ = [
     "gradient_noise",
     "k_hats",
     "latents",
+    "log_evidence",
     "mean_and_error",
     "mutual_information",
     "quick_look",
