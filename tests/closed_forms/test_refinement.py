@@ -194,6 +194,7 @@ def test_learned_refinement_beats_its_own_encoder_and_ends_near_the_best() -> No
     [
         # These stay finite in five steps, the bound far below the encoder's.
         ({"rate": 1.0, "clip": 0.0}, r"fell by \S+ nats.* rate is 1: try posterior\.rate=0\.1, or posterior\.clip=1$"),
+        ({"rate": 1.0, "clip": 0.0, "steps": 1}, r"fell by \S+ nats"),
         ({"rate": 10.0, "clip": 20.0}, r"fell by \S+ nats.* largest rate is 10: try posterior\.rate=1$"),
         ({"rate": 50.0, "clip": 0.0, "steps": 400}, r"largest rate is 50: try posterior\.rate=5, or posterior\.clip=1"),
     ],
