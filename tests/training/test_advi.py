@@ -277,6 +277,13 @@ def test_what_cannot_be_fitted_is_refused_in_one_line() -> None:
     cases: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         (nowhere, {}, NonFinite, "none of 4 starts"),
         (normal_joint(), {"starts": 0}, LatentiaError, "starts is 0"),
+        (normal_joint(), {"steps": 1.5}, LatentiaError, "steps is 1.5, wanted a whole number"),
+        (normal_joint(), {"lr": -1.0}, LatentiaError, "lr is -1"),
+        (normal_joint(), {"lr": 0.0}, LatentiaError, "lr is 0"),
+        (normal_joint(), {"lr": math.nan}, LatentiaError, "lr is nan"),
+        (normal_joint(), {"tolerance": -1.0}, LatentiaError, "tolerance is -1"),
+        (normal_joint(), {"family": "full-rank"}, LatentiaError, "'full-rank', wanted a family"),
+        (normal_joint(), {"batch_size": 0}, LatentiaError, "batch_size is 0"),
         (normal_joint(), {"batch_size": 5}, LatentiaError, "of_rows"),
         (normal_joint(), {"family": Bernoulli}, NoReparameterization, "continuous"),
     ]
@@ -284,6 +291,10 @@ def test_what_cannot_be_fitted_is_refused_in_one_line() -> None:
         with pytest.raises(kind, match=words) as caught:
             advi(joint, **options)
         assert "\n" not in str(caught.value)
+    found = advi(normal_joint(), starts=1, steps=1, rounds=1)
+    for n in (0, -1):
+        with pytest.raises(LatentiaError, match=f"n is {n}"):
+            found.draws(n)
 
 
 def reference(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from torch.distributions import constraints
 from latentia.core.errors import LatentiaError
 from latentia.core.random import seeded
 from latentia.data import Dataset, Split
-from latentia.evaluation import Figure, Ladder, Rung, sandwich, some_rows
-from latentia.ladder.measure import Measured, annealed, log_evidence, measure
+from latentia.evaluation import Figure, Ladder, Rung, log_evidence, sandwich, some_rows
+from latentia.ladder.measure import Measured, annealed, measure
 from latentia.ladder.rungs import DEFAULT_RUNGS, RungKind, Scene, rung_kind
 from latentia.learners import Joint, LearningRate
 from latentia.models import GenerativeModel

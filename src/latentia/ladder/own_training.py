@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from latentia.core.errors import LatentiaError, nearest
 from latentia.data import Dataset, Split
-from latentia.evaluation import Figure, Ladder, Rung, some_rows
+from latentia.evaluation import Figure, Ladder, Rung, log_evidence, some_rows
 from latentia.families import DiagonalNormal
 from latentia.ladder.climb import REASONS, VALIDATION_ROWS, Told, left_out
-from latentia.ladder.measure import log_evidence, measure
+from latentia.ladder.measure import measure
 from latentia.ladder.rungs import ITERATIVE
 from latentia.posteriors import POSTERIORS, Amortized, Exact, PerDatum
 from latentia.recipe import Component, Recipe, constructor_parameters, default_posterior_family

@@ -10,14 +10,15 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from latentia.core import Batch
-from latentia.core.errors import LatentiaError, NonFinite, NoReparameterization
+from latentia.core.checks import check_counts, check_positive
+from latentia.core.errors import NonFinite, NoReparameterization
 from latentia.core.random import seeded
 from latentia.families import Family
 from latentia.models import GenerativeModel
 from latentia.networks import Network
 from latentia.posteriors.amortized import Amortized
 from latentia.posteriors.base import Posterior
-from latentia.posteriors.inner import check_counts, check_reparameterized, judged_bound, per_row, smooth_slope
+from latentia.posteriors.inner import check_reparameterized, judged_bound, per_row, smooth_slope
 
 # Nats beyond as many as it had that a row's bound may lose to its steps before they count as diverged.
 FALL = 100.0
@@ -59,11 +60,8 @@ class SemiAmortized(Posterior):
     ) -> None:
         super().__init__()
         check_counts(steps=steps, draws=draws)
-        for name, value, good in (("rate", rate, rate > 0), ("clip", clip, clip >= 0)):
-            if not (good and math.isfinite(value)):
-                raise LatentiaError(
-                    f"{name} is {value}, wanted a positive number, such as 0.01 for a rate or 20 for a clip."
-                )
+        check_positive(rate=rate)
+        check_positive(clip=clip, zero=True)
         if differentiate and family.differentiable_once:
             raise NoReparameterization(
                 f"gradients through the steps need draws that can be differentiated twice, those of {type(family).__name__} "

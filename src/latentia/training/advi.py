@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from latentia.core.checks import check_counts, check_positive
 from latentia.core.errors import LatentiaError, NonFinite, NoReparameterization
 from latentia.core.random import seeded
 from latentia.evaluation import Figure, smoothed
@@ -69,14 +70,16 @@ def advi(
         seed: of all draws; the caller's random state is left as it was.
 
     Raises:
-        LatentiaError: a number below 1, or a batch size without rows.
+        LatentiaError: a number below 1, a rate that is not positive, a negative tolerance, a family that is none, or a batch
+            size without rows.
         NoReparameterization: draws of the family carry no gradient.
         NonFinite: the density is finite at no start, or no start stayed finite.
     """
-    numbers = {"starts": starts, "steps": steps, "rounds": rounds, "draws": draws, "batch_size": batch_size}
-    for name, value in numbers.items():
-        if value is not None and value < 1:
-            raise LatentiaError(f"{name} is {value}, wanted at least 1.")
+    check_counts(starts=starts, steps=steps, rounds=rounds, draws=draws)
+    if batch_size is not None:
+        check_counts(batch_size=batch_size)
+    check_positive(lr=lr)
+    check_positive(tolerance=tolerance, zero=True)
     n_rows = log_joint.n_rows
     if batch_size is not None and n_rows is None:
         raise LatentiaError("batch_size was given for a log joint without rows; write it with LogJoint.of_rows.")
@@ -160,8 +163,12 @@ def _slope(q: Distribution, z: Tensor) -> Tensor:
 def _make(family: Family | Callable[..., Family], n_latents: int) -> Family:
     if isinstance(family, Family):
         return copy.deepcopy(family)
-    takes = "n_latents" in inspect.signature(family).parameters
-    return family(n_latents=n_latents) if takes else family()
+    made: object = None
+    if callable(family):
+        made = family(n_latents=n_latents) if "n_latents" in inspect.signature(family).parameters else family()
+    if not isinstance(made, Family):
+        raise LatentiaError(f"family is {family!r}, wanted a family or its class, such as FullRankNormal.")
+    return made
 
 
 def _begin(

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latentia.core.checks import check_counts
 from latentia.core.errors import NonFinite
 from latentia.core.random import seeded
 from latentia.evaluation import Figure, smoothed
@@ -128,8 +129,10 @@ class SharedFit:
             seed: of the draws; the caller's random state is left as it was.
 
         Raises:
+            LatentiaError: n is below 1.
             NonFinite: draws of the pool have no finite density, so that none can be chosen by its weight.
         """
+        check_counts(n=n)
         with torch.no_grad(), seeded(seed):
             if not resampled:
                 z = self.posterior.infer().rsample((n,))
