@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -292,3 +293,48 @@ def test_an_interruption_ends_the_ladder(bits: Dataset, own: bool, monkeypatch: 
     names: tuple[str, ...] = ("encoder", "flow")
     with pytest.raises(KeyboardInterrupt):
         _ = train_each(recipe, bits, names) if own else climb(model, Exact(), bits, names)
+
+
+def _stopping_at(words: str) -> Callable[[str], None]:
+    def told(line: str) -> None:
+        if line == words:
+            raise KeyboardInterrupt
+
+    return told
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_an_interrupted_ladder_has_the_rungs_that_were_finished(bits: Dataset, own: bool) -> None:
+    values: dict[str, Any] = {"latents": 2, "fit": {"epochs": 1, "batch_size": 500}}
+    names = ("encoder", "iterative", "flow")
+    told = _stopping_at("measuring iterative")
+    if own:
+        found = train_each(parse_recipe(values, "test"), bits, names, rows=10, draws=5, told=told)
+    else:
+        model = Decoded(StandardNormal(2), MLP(2, [8], 32), Bernoulli())
+        found = climb(model, Exact(), bits, names, rows=10, draws=5, training_steps=5, simulated=3, told=told)
+        assert found.yardstick == "importance-weighted, 5 draws from encoder"
+        assert list(found.estimates) == [found.yardstick]
+        assert all(p.requires_grad for p in model.parameters())
+    assert [rung.name for rung in found.rungs] == ["encoder"]
+    assert found.interrupted
+    ahead = "iterative, flow" if own else "iterative, flow, annealing, simulated rows"
+    assert found.notes == (f"interrupted; not finished: {ahead}",)
+    assert Ladder.from_dict(found.to_dict()) == found
+
+
+@pytest.mark.parametrize("at", ["annealed importance sampling", "both sides of simulated rows"])
+def test_an_interruption_while_annealing_keeps_every_rung(bits: Dataset, at: str) -> None:
+    model = Decoded(StandardNormal(2), MLP(2, [8], 32), Bernoulli())
+    asked: dict[str, Any] = {"rows": 10, "draws": 5, "training_steps": 5, "temperatures": 3, "chains": 2, "simulated": 3}
+    found = climb(model, Exact(), bits, ("encoder", "encoder+1"), **asked, told=_stopping_at(at))
+    assert [rung.name for rung in found.rungs] == ["encoder", "encoder+1"]
+    kept = ["importance-weighted", "annealed"][: 1 + at.startswith("both")]
+    assert [name.split(",")[0].split(" from ")[0] for name in found.estimates] == kept
+    assert found.interrupted
+
+
+def test_a_ladder_from_before_interruptions_were_kept_is_read(ppca_ladder: Ladder) -> None:
+    values = ppca_ladder.to_dict()
+    del values["interrupted"]
+    assert Ladder.from_dict(values) == ppca_ladder

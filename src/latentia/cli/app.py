@@ -126,7 +126,10 @@ def ladder(
     seed: Seed = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """One model under every way of inferring z: bounds, gaps and costs, as a table, a picture and a part of the report."""
+    """One model under every way of inferring z: bounds, gaps and costs, as a table, a picture and a part of the report.
+
+    Ctrl-C keeps the rungs that are finished.
+    """
     from latentia.cli import climbing
 
     names = None if rungs is None else [name.strip() for name in rungs.split(",") if name.strip()]

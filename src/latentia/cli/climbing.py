@@ -38,6 +38,7 @@ def ladder_command(what: str, asked: Asked, overrides: list[str], out: Path | No
 
     Raises:
         LatentiaError: an unknown rung; changes of a recipe for a run that is fitted already.
+        KeyboardInterrupt: Ctrl-C, after what was finished is saved and printed.
     """
     _check_names(asked)
     folder = Path(what)
@@ -60,6 +61,8 @@ def ladder_command(what: str, asked: Asked, overrides: list[str], out: Path | No
     else:
         Console().print(ladder.table())
         Console().print(f"report  {folder / REPORT}", highlight=False, soft_wrap=True)
+    if ladder.interrupted:
+        raise KeyboardInterrupt
 
 
 def _climbed(run: Run, asked: Asked, overrides: list[str], status: Status) -> Ladder:

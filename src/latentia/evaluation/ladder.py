@@ -54,6 +54,7 @@ class Ladder:
         estimates: every account of log p(x) that was made, by name, nats a row.
         rungs: in the order they were climbed.
         notes: rungs left out, with the reason.
+        interrupted: Ctrl-C ended it; the rungs are those that were finished.
     """
 
     split: str
@@ -65,6 +66,7 @@ class Ladder:
     estimates: dict[str, Figure]
     rungs: tuple[Rung, ...]
     notes: tuple[str, ...] = ()
+    interrupted: bool = False
 
     @property
     def title(self) -> str:

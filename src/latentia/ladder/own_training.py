@@ -11,9 +11,10 @@ from latentia.core.errors import LatentiaError, nearest
 from latentia.data import Dataset, Split
 from latentia.evaluation import Figure, Ladder, Rung, some_rows
 from latentia.families import DiagonalNormal
-from latentia.ladder.climb import REASONS, VALIDATION_ROWS, Told, left_out
+from latentia.ladder.climb import VALIDATION_ROWS, Told
 from latentia.ladder.measure import log_evidence, measure
 from latentia.ladder.rungs import ITERATIVE
+from latentia.ladder.stages import Stages
 from latentia.posteriors import POSTERIORS, Amortized, Exact, PerDatum
 from latentia.recipe import Component, Recipe, constructor_parameters
 from latentia.runs import Run, fit_recipe, without_joint
@@ -71,6 +72,9 @@ def train_each(
         seed: of the draws; the training's is the recipe's.
         told: is handed a line as each rung begins.
 
+    Returns:
+        The ladder; after Ctrl-C, as ``climb``, with the rungs that were finished.
+
     Raises:
         LatentiaError: an unknown rung, or none that can be had.
     """
@@ -81,18 +85,18 @@ def train_each(
     some = some_rows(whole.frozen_bits(seed) if whole.draw_bits else whole, rows)
     # Each epoch looks at validation rows, which a search makes dear.
     data = replace(data, valid=some_rows(data.valid, VALIDATION_ROWS)) if len(data.valid) else data
-    found, notes = [], []
-    for name in dict.fromkeys(rungs):
-        told(f"training {name}")
-        try:
-            run = _trained(name, recipe, data)
-            told(f"measuring {name}")
-            found.append(_measured(name, run, some, draws, seed))
-        except REASONS as reason:
-            notes.append(left_out(name, reason))
-    if not found:
-        raise LatentiaError(f"no rung is left: {'; '.join(notes)}; name others with rungs=.")
-    return Ladder(split, len(some), draws, True, None, "each model's own", {}, tuple(found), tuple(notes))
+    stages = Stages(dict.fromkeys(rungs))
+    found: list[Rung] = []
+    with stages.until_interrupted():
+        for name in dict.fromkeys(rungs):
+            with stages.stage(name):
+                told(f"training {name}")
+                run = _trained(name, recipe, data)
+                told(f"measuring {name}")
+                found.append(_measured(name, run, some, draws, seed))
+    stages.check(found)
+    notes = tuple(stages.notes)
+    return Ladder(split, len(some), draws, True, None, "each model's own", {}, tuple(found), notes, stages.interrupted)
 
 
 def _trained(name: str, recipe: Recipe, data: Dataset) -> Run:
