@@ -80,6 +80,11 @@ def test_a_recipe_is_fitted_first_and_em_and_flat_images_come_back(
         (["digits", "--rungs", "exact", "--own-training"], "training of its own"),
         (["digits", "--set", "learner=emm"], "emm"),
         (["digits", "--rows", "1"], "--rows"),
+        (["digits", "--own-training", "--steps", "15"], "--steps"),
+        (["digits", "--own-training", "--temperatures", "200"], "--temperatures"),
+        (["digits", "--own-training", "--chains", "2"], "--chains"),
+        (["digits", "--own-training", "--simulated", "3"], "--simulated"),
+        (["digits", "--simulated", "3", "--temperatures", "0"], "--simulated"),
     ],
 )
 def test_what_cannot_be_climbed_is_refused_in_one_line(

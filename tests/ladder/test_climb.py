@@ -183,6 +183,8 @@ def test_what_cannot_be_climbed_is_refused(rows: Dataset) -> None:
             climb(model, Exact(), rows, names)
     with pytest.raises(LatentiaError, match="rows is 0"):
         climb(model, Exact(), rows, ("exact",), rows=0)
+    with pytest.raises(LatentiaError, match="simulated is 3, but temperatures is 0"):
+        climb(model, Exact(), rows, ("exact",), temperatures=0, simulated=3)
     with pytest.raises(LatentiaError, match="training of its own"):
         train_each(parse_recipe({}, "test"), rows, ("exact",))
 
@@ -265,6 +267,29 @@ def test_a_training_of_its_own_takes_parts_and_no_numbers_from_the_recipe(
     assert asked[1].posterior["steps"] == 77
     assert asked[2].learner == {"name": "em"}
     assert asked[2].fit.beta == 1.0
+
+
+def test_a_training_of_its_own_takes_the_recipe_s_learner_where_it_is_the_same(
+    rows: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def noted(recipe: Any, **_: Any) -> Any:
+        asked.append(recipe)
+        raise LatentiaError("enough")
+
+    monkeypatch.setattr(own_module, "fit_recipe", noted)
+    values: dict[str, Any] = {"posterior": "exact", "learner": {"name": "em", "m_steps": 7, "m_draws": 3}}
+    with pytest.raises(LatentiaError, match="enough"):
+        train_each(parse_recipe(values, "test"), rows, ("variational-em", "em", "encoder"))
+    assert [recipe.learner for recipe in asked] == [values["learner"], values["learner"], {"name": "joint"}]
+
+
+def test_simulated_rows_are_annealed_in_as_many_temperatures_as_were_asked_for(bits: Dataset) -> None:
+    model = Decoded(StandardNormal(2), MLP(2, [8], 32), Bernoulli())
+    asked: dict[str, Any] = {"rows": 10, "draws": 5, "training_steps": 5, "temperatures": 1, "chains": 2, "simulated": 3}
+    found = climb(model, Exact(), bits, ("encoder",), **asked)
+    assert "annealed from above, 3 rows drawn from the model, 1 temperatures" in found.estimates
 
 
 def test_each_model_s_evidence_lies_above_its_bound(bits: Dataset) -> None:

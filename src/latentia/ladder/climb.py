@@ -70,7 +70,8 @@ def climb(
         training_steps: steps of 100 rows for each rung that learns.
         temperatures: of annealed importance sampling; 0 leaves it out, as does a model that can say log p(x).
         chains: a row.
-        simulated: rows to draw from the model for annealed estimates from both sides, to say how far to trust them.
+        simulated: rows to draw from the model for annealed estimates from both sides, to say how far to trust them; these
+            take temperatures even where the model can say log p(x).
         seed: of everything random; the caller's random state is left as it was.
         told: is handed a line as each rung begins.
 
@@ -79,11 +80,15 @@ def climb(
         finished and what was known of log p(x) by then; where none was, it is passed on.
 
     Raises:
-        LatentiaError: an unknown rung, none that can be had, or no rows.
+        LatentiaError: an unknown rung, none that can be had, no rows, or simulated ones without temperatures.
     """
     kinds = {name: rung_kind(name) for name in dict.fromkeys(rungs)}
     if rows < 1:
         raise LatentiaError(f"rows is {rows}, wanted at least 1.")
+    if simulated and not temperatures:
+        raise LatentiaError(
+            f"simulated is {simulated}, but temperatures is 0, and such rows are annealed; give some, or none."
+        )
     whole = data.split(split)
     some = some_rows(whole.frozen_bits(seed) if whole.draw_bits else whole, rows)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -116,7 +121,7 @@ def climb(
             if simulated:
                 with stages.stage("simulated rows"):
                     told("both sides of simulated rows")
-                    both_sides = _both_sides(scene, simulated, max(2, temperatures), chains, seed)
+                    both_sides = _both_sides(scene, simulated, temperatures, chains, seed)
     stages.check(climbed)
     # By the bound, not by the account itself: the highest of several noisy accounts would be too high.
     best = max(climbed, key=lambda name: float(climbed[name].measured.elbo.mean()))

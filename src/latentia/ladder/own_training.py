@@ -63,7 +63,8 @@ def train_each(
     higher bound: its own, and a search a row from nothing.
 
     Args:
-        recipe: its model, bound and schedule serve all rungs; its posterior's networks and family serve those that have one.
+        recipe: its model, bound and schedule serve all rungs; its posterior's networks and family serve those that have one,
+            its learner's options those with the same learner.
         data: rows to learn from and to measure on.
         rungs: names, of ``TRAININGS``; ones that the model cannot have are left out and named in the notes.
         split: of ``data``.
@@ -105,8 +106,9 @@ def _trained(name: str, recipe: Recipe, data: Dataset) -> Run:
     # The recipe's numbers of steps and draws are its own posterior's; networks and families serve all.
     own = recipe.posterior["name"] == changes["name"]
     kept = {option: value for option, value in recipe.posterior.items() if option in has and (own or option in PARTS)}
+    learner = recipe.learner if recipe.learner["name"] == learner["name"] else learner
     update: dict[str, Any] = {"posterior": {**kept, **changes}, "learner": learner}
-    if learner is not JOINT:
+    if learner["name"] != "joint":
         update |= without_joint(recipe)
     changed = recipe.model_copy(update=update)
     run = fit_recipe(changed, data=data, progress=False)
