@@ -13,7 +13,7 @@ from helpers.digits import digits
 from latentia.core.errors import LatentiaError
 from latentia.data import Dataset, from_arrays
 from latentia.evaluation import Ladder
-from latentia.families import Bernoulli, DiagonalNormal
+from latentia.families import Bernoulli, DiagonalNormal, FullRankNormal
 from latentia.ladder import climb, train_each, train_posterior
 from latentia.ladder import measure as measure_module
 from latentia.ladder import own_training as own_module
@@ -21,7 +21,7 @@ from latentia.ladder.rungs import RUNGS, Scene
 from latentia.learners import ExpectationMaximization, Joint, LearningRate
 from latentia.models import PPCA, BernoulliLogit, Decoded
 from latentia.networks import MLP
-from latentia.posteriors import Exact, PerDatum, SemiAmortized
+from latentia.posteriors import Amortized, Exact, PerDatum, Posterior, SemiAmortized
 from latentia.priors import StandardNormal
 from latentia.recipe import build_posterior, parse_recipe
 from latentia.report import ladder_chart, standalone
@@ -232,6 +232,40 @@ def test_a_run_s_own_posterior_is_the_rung_of_its_kind(bits: Dataset) -> None:
     made = RUNGS["semi-amortized"].make(scene)
     assert isinstance(made, SemiAmortized)
     assert_close(made.encoder.raw(scene.batch.x), own.encoder.raw(scene.batch.x))
+
+
+def test_a_search_is_in_the_run_s_own_family_and_no_encoder_is_trained_to_read_its_family(bits: Dataset) -> None:
+    trained: list[Posterior] = []
+
+    def taught(one: Posterior) -> float:
+        trained.append(one)
+        return 0.0
+
+    def made(own: Posterior, name: str) -> Posterior:
+        model = Decoded(StandardNormal(2), MLP(2, [8], 32), Bernoulli())
+        return RUNGS[name].make(Scene(model, own, bits.test.batch(torch.arange(3)), taught))
+
+    searches = PerDatum(FullRankNormal(2), 2)
+    for own, family in ((searches, FullRankNormal), (Exact(), DiagonalNormal)):
+        for name in ("per-datum", "iterative"):
+            assert isinstance(getattr(made(own, name), "family", None), family)
+    full = Amortized(MLP(32, [8], 2, per_value=FullRankNormal(2).raw_per_value), FullRankNormal(2))
+    assert isinstance(getattr(made(full, "per-datum"), "family", None), FullRankNormal)
+    made(full, "flow")
+    assert not trained
+    assert isinstance(getattr(made(searches, "encoder"), "family", None), FullRankNormal), "one family for all rungs"
+    assert len(trained) == 1
+
+
+def test_annealing_from_the_prior_trains_no_encoder(bits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the family's density is slow, chains start at the prior."""
+    monkeypatch.setattr(DiagonalNormal, "slow_density", True)
+    model = Decoded(StandardNormal(2), MLP(2, [8], 32), Bernoulli())
+    own = PerDatum(DiagonalNormal(), 2, steps=3)
+    asked: dict[str, Any] = {"rows": 5, "draws": 5, "temperatures": 3, "chains": 2}
+    monkeypatch.setattr(Joint, "step", lambda *_: pytest.fail("an encoder was trained"))
+    found = climb(model, own, bits, ("black-box",), **asked)
+    assert "annealed from the prior, 3 temperatures of 2 chains" in found.estimates
 
 
 def test_the_yardstick_is_the_higher_estimate_and_a_thousand_rows_are_a_thousand(

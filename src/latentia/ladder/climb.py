@@ -191,7 +191,7 @@ def _both_sides(scene: Scene, n: int, temperatures: int, chains: int, seed: int)
 
 def _start(scene: Scene) -> Posterior | None:
     """Where annealing starts: the encoder, or the prior where every move would wait for the encoder's density."""
-    return None if scene.encoder.family.slow_density else scene.encoder
+    return None if scene.family.slow_density else scene.encoder
 
 
 def _rung(name: str, one: _Climbed, log_px: Tensor, n_latents: int) -> Rung:
