@@ -261,6 +261,18 @@ def test_list_names_every_kind_and_every_family(work: Path) -> None:
     assert "mnist-static" not in families
 
 
+def test_list_rungs_names_those_that_train_a_model_too(work: Path) -> None:
+    from latentia.ladder import RUNGS, TRAININGS
+
+    done = latentia("list", "rungs", cwd=work)
+    one, own = done.stdout.split("rungs with --own-training")
+    assert {line.split(" ")[0] for line in one.splitlines()} >= RUNGS.keys()
+    assert {line.split(" ")[0] for line in own.splitlines()} >= TRAININGS.keys()
+    refused = latentia("list", "rungs with --own-training", cwd=work)
+    assert refused.returncode == 1
+    assert "there is nothing called" in refused.stderr
+
+
 def test_help_imports_neither_torch_nor_anything_else_that_is_slow() -> None:
     code = "import sys; from latentia.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
     code += "slow = {'torch', 'numpy', 'pydantic', 'matplotlib', 'sklearn'} & set(sys.modules); assert not slow, slow"

@@ -78,6 +78,8 @@ def test_a_recipe_is_fitted_first_and_em_and_flat_images_come_back(
         (["nothing-here"], "nothing-here"),
         (["digits", "--rungs", "encodr"], "did you mean 'encoder'"),
         (["digits", "--rungs", "exact", "--own-training"], "training of its own"),
+        (["digits", "--rungs", "encoder,em"], "rung 'em' trains a model of its own; add --own-training"),
+        (["digits", "--rungs", "full-rank", "--own-training"], "leave out --own-training"),
         (["digits", "--set", "learner=emm"], "emm"),
         (["digits", "--rows", "1"], "--rows"),
         (["digits", "--own-training", "--steps", "15"], "--steps"),
@@ -102,7 +104,3 @@ def test_a_fitted_run_takes_no_changes(run: Path, capsys: pytest.CaptureFixture[
     code, _, complaint = latentia("ladder", str(run), "--set", "epochs=2", *TINY, capsys=capsys)
     assert code == 1
     assert "fitted already" in complaint
-    (run / "ladder.json").write_text("[1]")
-    code, _, complaint = latentia("evaluate", str(run), capsys=capsys)
-    assert code == 1
-    assert "ladder.json" in complaint
