@@ -11,10 +11,10 @@ from rich.status import Status
 
 from latentia.cli.commands import fit_command
 from latentia.core.errors import LatentiaError, nearest
-from latentia.data import SPLIT_NAMES
+from latentia.data import DATASETS, SPLIT_NAMES
 from latentia.evaluation import Ladder
 from latentia.ladder import DEFAULT_RUNGS, DEFAULT_TRAININGS, RUNGS, TRAININGS, climb, rung_kind, train_each
-from latentia.recipe import parse_recipe, with_overrides
+from latentia.recipe import named_recipes, parse_recipe, with_overrides
 from latentia.runs import RECIPE, REPORT, Run, load
 
 
@@ -37,12 +37,12 @@ def ladder_command(what: str, asked: Asked, overrides: list[str], out: Path | No
     """Load or fit, climb, print, and leave the ladder in the run's folder.
 
     Raises:
-        LatentiaError: an unknown rung; changes of a recipe for a run that is fitted already.
+        LatentiaError: an unknown rung; a folder that is no run; changes of a recipe for a run that is fitted already.
         KeyboardInterrupt: Ctrl-C, after what was finished is saved and printed.
     """
     _check_names(asked)
     folder = Path(what)
-    if (folder / RECIPE).is_file():
+    if (folder / RECIPE).is_file() or (folder.is_dir() and what not in {*named_recipes(), *DATASETS}):
         run = load(folder)
         if (overrides and not asked.own_training) or out is not None:
             raise LatentiaError(f"{what} is fitted already, so --set and --out have nothing to change; leave them out.")
