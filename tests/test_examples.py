@@ -1,5 +1,6 @@
 """The examples run, and leave what they promise."""
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -50,6 +51,23 @@ def test_recognition_says_how_far_off_and_how_fast(
     assert said.count("absolute error: mean") == 2 + 5
     assert said.count("seconds a case") == 2
     assert "2 cases of 1" in said
+
+
+def test_the_page_on_gradients_says_what_its_slopes_are() -> None:
+    """The slopes follow from the printed points, which are rounded, and words from the slopes."""
+    slope_of = runpy.run_path(str(EXAMPLES / "signal_to_noise.py"))["slope_of"]
+    page = (EXAMPLES.parent / "docs" / "gradients.md").read_text(encoding="utf-8").partition("## Signal against draws")[2]
+    alike = []
+    for name in ("reparameterized", "doubly reparameterized"):
+        told = next(line for line in page.splitlines() if line.startswith(f"{name}  ")).removeprefix(name)
+        *points, slope = [(float(v), float(e)) for v, e in re.findall(r"([+-]?[\d.]+) ± ([\d.]+)", told)]
+        known = [(k, *point) for k, point in zip((1, 4, 16, 64, 256), points, strict=True)]
+        assert tuple(slope_of(known)) == pytest.approx(slope, abs=0.006)
+        alike.append(float(slope_of([(k, v, v) for k, v, _ in known]).value))
+    words = " ".join(page.split())
+    assert "each point weighed by its error" in words
+    assert f"Without weights the slopes are {alike[0]:+.2f} and {alike[1]:+.2f}" in words
+    assert "both fitted slopes are a little flatter" not in words
 
 
 def test_how_many_latents_counts_five(
