@@ -16,6 +16,7 @@ from latentia.networks import NETWORKS
 from latentia.posteriors import POSTERIORS
 from latentia.priors import PRIORS
 from latentia.recipe import (
+    SIMULATED,
     Recipe,
     build,
     build_bound,
@@ -143,7 +144,7 @@ def test_every_named_recipe_is_complete_and_carries_its_own_name(name: str) -> N
     recipe = parse_recipe(values, source)
     assert recipe.name == name
     assert recipe.about
-    assert recipe.data.name in DATASETS
+    assert recipe.data.name in {*DATASETS, SIMULATED}
     assert values["format"] == 1
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from latentia.cli.tables import read_rows, table_writer, write_npz
+from latentia.cli.tables import Rows, read_rows, table_writer, write_npz
 from latentia.core.errors import RunError
 from latentia.evaluation import some_rows
+from latentia.recipe import SIMULATED
 from latentia.report import save_grid, save_pairs
 from latentia.runs import (
     REPORT,
@@ -92,7 +93,11 @@ def encode_command(folder: Path, data: str, out: Path, split: str) -> None:
     run = load(folder)
     section = run.known_recipe().data
     own = section.name == data
-    rows = read_rows(data, split, section.binarize if own else None, section.flatten)
+    if own and data == SIMULATED:
+        part = run.dataset().split(split)
+        rows = Rows(part, None)
+    else:
+        rows = read_rows(data, split, section.binarize if own else None, section.flatten)
     mean, sd = run.encode_with_sd(rows.x)
     write(mean.flatten(1).numpy(), sd.flatten(1).numpy(), rows.labels)
     _say_written(out)

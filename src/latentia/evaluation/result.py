@@ -98,7 +98,7 @@ class Evaluation:
             ("reconstruction", _nats(self.reconstruction), "E log p(x | z)"),
             ("rate", _nats(self.rate), "KL(q || prior)"),
         ]
-        if (bits := self.bits_per_dim) is not None:
+        if (bits := self.bits_per_dim) is not None and math.isfinite(bits.value):
             out.append(("bits a dimension", f"{bits.value:.4f} ± {bits.error:.4f}", "-ELBO, lower is better"))
         latents = len(self.variance_of_mean)
         out.append(("active units", f"{self.active_units} of {latents}", f"variance of the mean > {ACTIVE_VARIANCE}"))

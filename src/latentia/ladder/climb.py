@@ -18,6 +18,7 @@ from torch.distributions import constraints
 from latentia.core.errors import LatentiaError
 from latentia.core.random import seeded
 from latentia.data import Dataset, Split
+from latentia.distributions import discrete_columns
 from latentia.evaluation import Figure, Ladder, Rung, log_evidence, sandwich, some_rows
 from latentia.ladder.measure import Measured, annealed, measure
 from latentia.ladder.rungs import DEFAULT_RUNGS, RungKind, Scene, rung_kind
@@ -197,7 +198,12 @@ def _both_sides(scene: Scene, n: int, temperatures: int, chains: int, seed: int)
 
 
 def _start(scene: Scene) -> Posterior | None:
-    """Where annealing starts: the encoder, or the prior where every move would wait for the encoder's density."""
+    """Where annealing starts: the encoder, or the prior where every move would wait for the encoder's density.
+
+    A discrete z is refused by annealing itself; no encoder need be trained for that.
+    """
+    if discrete_columns(scene.model.prior()) is not None:
+        return None
     return None if scene.family.slow_density else scene.encoder
 
 

@@ -16,8 +16,10 @@ from latentia.models import GenerativeModel, HasExactPosterior
 from latentia.posteriors import (
     POSTERIORS,
     Amortized,
+    Clamped,
     Exact,
     Iterative,
+    Layered,
     MeanField,
     PerDatum,
     Posterior,
@@ -55,13 +57,7 @@ class Scene:
 
     @property
     def family(self) -> Family:
-        """A copy of the run's own, which its encoder has, too; diagonal normals where its posterior has none.
-
-        Raises:
-            LatentiaError: there is none, and z is discrete.
-        """
-        if getattr(self.own, "family", None) is None:
-            _check_reals(self, "the search")
+        """A copy of the run's own, which its encoder has, too; diagonal normals where its posterior has none."""
         return deepcopy(getattr(self.own, "family", None)) or DiagonalNormal()
 
     @property
@@ -133,6 +129,7 @@ def _like(scene: Scene, changes: Component) -> Posterior:
 
 
 def _semi_amortized(scene: Scene) -> Posterior:
+    _check_reals(scene, "a search along slopes")
     if isinstance(scene.own, SemiAmortized):
         return scene.own
     encoder = deepcopy(scene.encoder)
@@ -156,12 +153,28 @@ def _full_rank(scene: Scene) -> Posterior:
     return PerDatum(FullRankNormal(_n_latents(scene)), _n_latents(scene), steps=1000, lr=0.05, draws=8)
 
 
+def _encoder(scene: Scene) -> Posterior:
+    """What answers by networks alone; the run's own where it learned one of a kind that no other rung starts from."""
+    return scene.own if isinstance(scene.own, Clamped | Layered) else scene.encoder
+
+
+def _searched(scene: Scene, make: Callable[[], Posterior]) -> Posterior:
+    """A posterior that follows slopes in z, which a discrete z has none of; said before an encoder is trained for it."""
+    _check_reals(scene, "a search along slopes")
+    return make()
+
+
+def _refined(steps: int) -> Callable[[Scene], Posterior]:
+    return lambda scene: _searched(scene, lambda: Refined(scene.encoder, steps))
+
+
 def _check_reals(scene: Scene, what: str) -> None:
     if default_posterior_family(scene.model) != "diagonal-normal":
         raise LatentiaError(f"{what} is of real latents, and these are discrete")
 
 
 def _iterative(scene: Scene) -> Posterior:
+    _check_reals(scene, "a search along slopes")
     if isinstance(scene.own, Iterative):
         return scene.own
     return _like(scene, {"name": "iterative", "network": ITERATIVE})
@@ -205,7 +218,7 @@ RUNGS: dict[str, RungKind] = {
     ),
     "per-datum": RungKind(
         "per-datum VI from nothing, in the run's own family: 1,000 reparameterized steps of 8 draws",
-        lambda s: PerDatum(s.family, _n_latents(s), steps=1000, draws=8),
+        lambda s: _searched(s, lambda: PerDatum(s.family, _n_latents(s), steps=1000, draws=8)),
         searched=True,
     ),
     "full-rank": RungKind(
@@ -213,10 +226,10 @@ RUNGS: dict[str, RungKind] = {
         _full_rank,
         searched=True,
     ),
-    "encoder": RungKind("one network for all rows", lambda s: s.encoder),
-    "encoder+5": RungKind("the encoder, then 5 steps of per-datum VI", lambda s: Refined(s.encoder, 5), searched=True),
-    "encoder+20": RungKind("the encoder, then 20 steps of per-datum VI", lambda s: Refined(s.encoder, 20), searched=True),
-    "encoder+200": RungKind("the encoder, then 200 steps of per-datum VI", lambda s: Refined(s.encoder, 200), searched=True),
+    "encoder": RungKind("one network for all rows", _encoder),
+    "encoder+5": RungKind("the encoder, then 5 steps of per-datum VI", _refined(5), searched=True),
+    "encoder+20": RungKind("the encoder, then 20 steps of per-datum VI", _refined(20), searched=True),
+    "encoder+200": RungKind("the encoder, then 200 steps of per-datum VI", _refined(200), searched=True),
     "semi-amortized": RungKind(
         "the encoder trained on, through 5 steps with learned rates", _semi_amortized, trained=True, searched=True
     ),
@@ -237,5 +250,5 @@ def rung_kind(name: str) -> RungKind:
         return RUNGS[name]
     if steps := _STEPS.fullmatch(name):
         n = int(steps[1])
-        return RungKind(f"the encoder, then {n} steps of per-datum VI", lambda s: Refined(s.encoder, n), searched=True)
+        return RungKind(f"the encoder, then {n} steps of per-datum VI", _refined(n), searched=True)
     raise LatentiaError(f"there is no rung {name!r}; {nearest(name, list(RUNGS))}")

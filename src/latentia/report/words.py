@@ -208,7 +208,7 @@ def _fit(recipe: Mapping[str, Any]) -> str:
         pace[-1:] = [f"{last}, falling along a cosine" for last in pace[-1:]]
     how_fast = (f", {listed(pace)}" if pace else "") + "."
     if learner in TEACHINGS:
-        k = f" with {count(draws, 'draw')} a row" if isinstance(draws, int) and draws > 1 else ""
+        k = f", with {count(draws, 'draw')} a row" if isinstance(draws, int) and draws > 1 else ""
         return f"{TEACHINGS[learner]}{_seen(learner_options)}{k}{how_fast}"
     sentence = f"Both raise the {spoken(bound)}{options(bound_options)}" if bound else "Both are fitted"
     if isinstance(draws, int):
