@@ -125,3 +125,20 @@ def test_pairs_of_states_make_the_importance_weighted_bound_s_gradient() -> None
     surrogate = Enumerated()(Iwae(), model, posterior.infer(model, batch), batch, 2).surrogate.mean()
     exact = torch.cat([slope.flatten() for slope in torch.autograd.grad(surrogate, list(posterior.parameters()))])
     assert_close(example["pairs_slope"](model, posterior, batch, chunk=3).float(), exact, rtol=1e-4, atol=1e-5)
+
+
+def test_wake_sleep_bias_measures_zero_where_the_model_is_the_truth(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["wake_sleep_bias.py", "--steps", "20", "--seeds", "1"])
+    example = runpy.run_path(str(EXAMPLES / "wake_sleep_bias.py"), run_name="__main__")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| o")]
+    assert len(lines) == 7, "two ways for one bar, five where they overlap"
+    assert all(float(line.split("|")[2]) > 0 for line in lines)
+    law = example["OneBar"](3)
+    model, _ = example["mixture"](3, seed=0)
+    with torch.no_grad():
+        chance = law.pixel_chances(torch.eye(6).repeat(2, 1))  # every bar is two of the twelve parts
+        model.network.last.weight.copy_(torch.logit(chance).T)
+        model.network.last.bias.zero_()
+    assert abs(example["divergence"](law, model)) < 1e-6

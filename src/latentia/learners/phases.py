@@ -132,10 +132,13 @@ class Phases(Learner):
         if self.wake_theta or self.wake_phi:
             theta, phi, bound, rate = self._wake(batch)
         if self.sleep_phi:
-            log_q, log_prior = self._sleep(batch)
+            z, dream = self.dreams(batch)
+            log_q = self.posterior.infer(self.model, dream).log_prob(z)
             phi = -log_q.mean() if phi is None else phi - log_q.mean()
             if bound is None:
-                bound, rate = log_q.detach().mean(), (log_q.detach() - log_prior).mean()
+                with torch.no_grad():
+                    log_prior = self.model.log_prior(z.unsqueeze(0), dream).squeeze(0)
+                    bound, rate = log_q.mean(), (log_q - log_prior).mean()
         assert bound is not None
         assert rate is not None
         return Losses(theta, phi, bound, rate)
@@ -152,16 +155,13 @@ class Phases(Learner):
         phi = -(share * parts.log_q).sum(0).mean() if self.wake_phi else None
         return Losses(theta, phi, self.bound(w).mean(), parts.rate().mean())
 
-    def _sleep(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """log q(z | x) and log p(z) at one draw of both a row: (B,) nats each, the second detached."""
+    def dreams(self, batch: Batch) -> tuple[Tensor, Batch]:
+        """As many draws of both from the model as the batch has rows: z (B, *z_shape), and a batch of x."""
         z, x = self.model.sample_joint(len(batch.x), batch.given)
         mask = self.hide(batch)
         if mask is not None:
             x = torch.where(expand_mask(mask, x), x, torch.zeros_like(x))
-        dream = batch._replace(x=x, mask=mask)
-        log_q = self.posterior.infer(self.model, dream).log_prob(z)
-        with torch.no_grad():
-            return log_q, self.model.log_prior(z.unsqueeze(0), dream).squeeze(0)
+        return z, batch._replace(x=x, mask=mask)
 
     def hide(self, batch: Batch) -> Tensor | None:
         """A hook: which values of the dreams are seen; as in the rows beside them unless overridden."""

@@ -86,7 +86,10 @@ class LayeredBits(Parametric):
     @torch.no_grad()
     def sample(self, sample_shape: _size = ()) -> Tensor:
         # Through torch.rand and not torch.bernoulli, which stops at a NaN where a learner would skip a step.
-        return self._draw(sample_shape, lambda logits: (torch.rand_like(logits) < torch.sigmoid(logits)).to(logits.dtype))
+        def hard(logits: Tensor, noise: Tensor) -> Tensor:
+            return (noise < torch.sigmoid(logits)).to(logits.dtype)
+
+        return self._draw(sample_shape, hard)
 
     def relaxed_rsample(self, sample_shape: _size = (), temperature: float | Tensor = 0.5) -> Tensor:
         """Soft bits in (0, 1) that carry a gradient, each layer fed by the soft bits of the one before.
@@ -94,18 +97,20 @@ class LayeredBits(Parametric):
         At temperature 0 they are bits (Maddison, Mnih & Teh 2017, The Concrete Distribution).
         """
 
-        def soft(logits: Tensor) -> Tensor:
+        def soft(logits: Tensor, noise: Tensor) -> Tensor:
             eps = torch.finfo(logits.dtype).eps
-            noise = torch.logit(torch.rand_like(logits).clamp(eps, 1 - eps))
-            return torch.sigmoid((logits + noise) / temperature)
+            return torch.sigmoid((logits + torch.logit(noise.clamp(eps, 1 - eps))) / temperature)
 
         return self._draw(sample_shape, soft)
 
-    def _draw(self, sample_shape: _size, turn: Callable[[Tensor], Tensor]) -> Tensor:
+    def _draw(self, sample_shape: _size, turn: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """``turn`` makes bits of logits and of uniform noise, which alone has the sample's axes in the first layer."""
         lead = Size(sample_shape) + self.batch_shape
-        layers = [turn(self.logits.expand(lead + self.logits.shape[-1:]))]
+        noise = torch.rand(lead + self.logits.shape[-1:], dtype=self.logits.dtype, device=self.logits.device)
+        layers = [turn(self.logits, noise)]
         for conditional in self.conditionals:
-            layers.append(turn(conditional(layers[-1])))
+            logits = conditional(layers[-1])
+            layers.append(turn(logits, torch.rand_like(logits)))
         return torch.cat(layers if self.upwards else layers[::-1], -1) if len(layers) > 1 else layers[0]
 
     def enumerate_states(self) -> Tensor:
