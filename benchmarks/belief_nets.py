@@ -4,8 +4,8 @@
     LATENTIA_DATA=... python benchmarks/belief_nets.py three-layers --out deep.csv --steps 20000
 
 One layer: 200 bits, linear maps both ways, the network of Tucker et al. (2017), REBAR, and Grathwohl et al. (2018), RELAX.
-Three layers: 200-200-200 bits, as in Mnih & Rezende (2016), Variational Inference for Monte Carlo Objectives, and Bornschein &
-Bengio (2015), Reweighted Wake-Sleep. Adam with the rate on a cosine to 0 over the asked steps, batches of 100, one seed.
+Three layers: 200-200-200 bits, as in Mnih & Rezende (2016), Variational Inference for Monte Carlo Objectives, and Bornschein
+& Bengio (2015), Reweighted Wake-Sleep. Adam with the rate on a cosine to 0 over the asked steps, batches of 100, one seed.
 Seconds are those of the steps alone. "train" is the mean bound of the steps since the last look (nats a row; with K draws
 under the importance-weighted bound it is that bound), "valid" the ELBO on 1,000 validation rows.
 """
