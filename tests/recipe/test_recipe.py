@@ -31,7 +31,7 @@ from latentia.recipe import (
     recipe_values,
     with_overrides,
 )
-from latentia.runs import fit_recipe
+from latentia.runs import fit_recipe, for_learner
 
 IMAGE = (1, 8, 8)
 
@@ -290,3 +290,15 @@ def test_building_draws_only_from_torchs_random_state() -> None:
         return torch.cat([p.flatten() for p in build(recipe, IMAGE, 17)[0].parameters()])
 
     assert torch.equal(weights(), weights())
+
+
+def test_a_recipe_for_another_learner_keeps_what_that_one_takes() -> None:
+    values = {"bound": "iwae", "gradient": "reparameterized", "draws": 5, "fit": {"beta": 2.0, "clip": 3.0, "lr": 0.1}}
+    recipe = parse_recipe({**values, "latents": 4}, "test")
+    em = for_learner(recipe, {"name": "em"})
+    assert (em.bound, em.gradient, em.draws) == ({"name": "elbo"}, {"name": "auto"}, 1)
+    assert (em.fit.beta, em.fit.clip, em.fit.lr, em.latents) == (1.0, None, 0.1, 4)
+    assert em.learner == {"name": "em"}
+    wake = for_learner(recipe, {"name": "reweighted-wake-sleep"})
+    assert (wake.bound, wake.draws, wake.fit.beta, wake.fit.clip) == ({"name": "elbo"}, 5, 1.0, 3.0)
+    assert for_learner(recipe, {"name": "joint"}) == recipe

@@ -15,6 +15,7 @@ from latentia.posteriors import Posterior
 from latentia.recipe import Recipe, build, build_model, build_posterior, parse_recipe
 from latentia.report import ReportContent, save_pictures
 from latentia.report.page import page
+from latentia.report.sections.flips import states_of
 from latentia.report.words import describe
 from latentia.runs import simulated
 
@@ -164,3 +165,14 @@ def test_bounds_that_are_not_finite_are_said_and_not_printed(make_content: Make,
 )
 def test_parts_for_a_discrete_z_are_said_in_words(values: dict[str, Any], words: str) -> None:
     assert words in " ".join(describe(values, None)).replace("model's own draws", "its own draws")
+
+
+def test_a_flip_changes_the_latent_that_it_names_and_no_other() -> None:
+    bits = torch.tensor([1.0, 0.0, 1.0])
+    here, zs = states_of(bits, 1, 1)
+    assert here == 0
+    assert zs.tolist() == [[1, 0, 1], [1, 1, 1]]
+    code = torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0])
+    here, zs = states_of(code, 2, 3)
+    assert here == 2
+    assert zs.tolist() == [[0, 1, 1, 0, 0], [0, 1, 0, 1, 0], [0, 1, 0, 0, 1]]

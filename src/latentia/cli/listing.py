@@ -10,7 +10,7 @@ from rich.table import Table
 
 from latentia.bounds import BOUNDS
 from latentia.core.errors import RecipeError, nearest
-from latentia.data import DATASETS
+from latentia.data import DATASETS, KNOWN_MODELS
 from latentia.distributions import DISTRIBUTIONS
 from latentia.families import FAMILIES
 from latentia.gradients import GRADIENTS
@@ -20,7 +20,7 @@ from latentia.models import MODELS
 from latentia.networks import ACTIVATIONS, NETWORKS
 from latentia.posteriors import POSTERIORS
 from latentia.priors import PRIORS
-from latentia.recipe import named_recipes, read_json_object
+from latentia.recipe import SIMULATED, named_recipes, read_json_object
 
 
 def list_command(what: str | None) -> None:
@@ -45,7 +45,10 @@ def list_command(what: str | None) -> None:
 def _kinds() -> dict[str, Mapping[str, str | tuple[str, ...]]]:
     """For each kind its members, with a sentence or with several columns."""
     return {
-        "data": {name: entry.about for name, entry in DATASETS.items()},
+        "data": {name: entry.about for name, entry in DATASETS.items()}
+        | {SIMULATED: "rows of a known model's own"},
+        "sources": {name: entry.about for name, entry in KNOWN_MODELS.items()}
+        | {"<path>.bif": "a network of yours"},
         "recipes": {name: read_json_object(path).get("about", "") for name, path in named_recipes().items()},
         "models": _first_lines(MODELS),
         "priors": _first_lines(PRIORS),

@@ -28,7 +28,7 @@ def flips(material: Material, columns: Columns) -> Section:
     ends = torch.tensor((0, *columns.sizes)).cumsum(0).tolist()
     strips: list[Strip] = []
     for d in material.active or material.order[:1]:
-        here, zs = _states(start.flatten(), ends[d], columns.sizes[d])
+        here, zs = states_of(start.flatten(), ends[d], columns.sizes[d])
         xs = decode(material.content.model, zs.reshape(-1, *start.shape), repeated(given, len(zs)))
         # A bit of an upper layer shows in x through the layer below alone, which is held.
         if float((xs - xs[:1]).abs().max()) > MOVES:
@@ -71,7 +71,7 @@ def _start(material: Material, columns: Columns) -> tuple[Tensor, str]:
     return z, f"at what is most probable for {material.row_title(row)}"
 
 
-def _states(z: Tensor, begin: int, size: int) -> tuple[int, Tensor]:
+def states_of(z: Tensor, begin: int, size: int) -> tuple[int, Tensor]:
     """Which state of a latent z (columns,) has, and z with each of them: (states, columns)."""
     if size == 1:
         zs = z.repeat(2, 1)
