@@ -5,10 +5,10 @@
 
 Fits take turns in one run, with the same rows, number of topics, priors, passes, batch sizes and schedule of steps, each on
 one thread. Every fit is judged by the same code on the same held-out documents: perplexity in scikit-learn's definition (its
-own figure stands beside it where it made the topics), and with topics at their means. Seconds are processor seconds of the
-fit, so that a busy machine says what a quiet one says. Ours include a look at validation rows after each pass; scikit-learn's
-end with the perplexity of the training rows. "noise" begins at random topics, as scikit-learn does; the others of ours at
-clusters of documents.
+own figure stands beside it where it made the topics), and with topics at their means. Seconds are processor seconds, so that
+a busy machine says about what a quiet one says. Ours include a look at validation rows after each pass, scikit-learn's the
+perplexity of training rows at the end. "noise" begins at random topics, as scikit-learn does; the others of ours at clusters
+of documents.
 """
 
 import argparse

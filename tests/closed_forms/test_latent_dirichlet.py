@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,33 +12,14 @@ from torch.distributions import Dirichlet, Normal
 from torch.testing import assert_close
 
 from helpers.chance import assert_mean_at_most, assert_mean_is
+from helpers.documents import N, T, V, batch_of, counts, model
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm, ShapeError
 from latentia.data import Split
 from latentia.distributions import closed_kl, log_orders
 from latentia.learners import CoordinateAscent, NaturalGradient
-from latentia.models import LatentDirichlet
-from latentia.models.topic_search import distinct
-from latentia.models.topic_start import tilted_topics
-from latentia.posteriors import Amortized, VariationalFactor
+from latentia.models import LatentDirichlet, topic_search
 from latentia.weights import log_weights
-
-T, V, N = 3, 7, 40
-
-
-def batch_of(x: Tensor, n_rows: int | None = None) -> Batch:
-    return Batch(x, torch.arange(len(x)), n_rows or len(x))
-
-
-def counts(n: int = N, v: int = V, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    rates = torch.rand(3, v, dtype=torch.float64, generator=generator)[torch.randint(3, (n,), generator=generator)]
-    return torch.poisson(3 * rates**4, generator=generator)
-
-
-def model(t: int = T, v: int = V, **options: Any) -> LatentDirichlet:
-    options = options or {"tolerance": 1e-9, "most_steps": 5_000}
-    return LatentDirichlet(t, v, **options).double()
 
 
 def log_polya(tally: Tensor, concentration: float) -> Tensor:
@@ -88,9 +68,12 @@ def test_where_nothing_is_left_to_doubt_the_bound_is_the_evidence() -> None:
     assert_close(bound, even.log_prob(x).mean(), rtol=0, atol=1e-4)
 
 
-@pytest.fixture
-def twins() -> tuple[LatentDirichlet, LatentDirichletAllocation, Tensor]:
+@pytest.fixture(params=[0, 10**9], ids=["lists", "tables"])
+def twins(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> tuple[LatentDirichlet, LatentDirichletAllocation, Tensor]:
     """scikit-learn's after some passes, and ours with its components."""
+    monkeypatch.setattr(topic_search, "SMALL", request.param)
     x = counts(60, 12)
     theirs = LatentDirichletAllocation(4, doc_topic_prior=0.3, topic_word_prior=0.2, max_iter=5, random_state=0)
     theirs.set_params(mean_change_tol=1e-12, max_doc_update_iter=20_000).fit(x.numpy())
@@ -134,53 +117,6 @@ def test_a_sweep_and_a_step_are_scikit_learn_s(twins: tuple[LatentDirichlet, Lat
 
 def _exp_log(concentrations: Tensor) -> np.ndarray:
     return (torch.digamma(concentrations) - torch.digamma(concentrations.sum(1, keepdim=True))).exp().numpy()
-
-
-def test_at_rate_1_with_all_rows_a_natural_step_is_a_sweep() -> None:
-    one, other, batch = model(), model(), batch_of(counts())
-    other.load_state_dict(one.state_dict())
-    natural = NaturalGradient(one, delay=1.0)
-    logs = natural.step(batch), CoordinateAscent(other).step(batch)
-    assert_close(one.concentrations, other.concentrations)
-    assert_close(logs[0]["bound"], logs[1]["bound"])
-    assert_close(logs[0]["rate"], logs[1]["rate"])
-    assert natural.lr == 2**-0.7
-
-
-def test_the_natural_gradient_is_the_inverse_fisher_information_times_the_slope() -> None:
-    """In the natural parameters, at the best q(z), with the topic of each word held: the step is rate times that product."""
-    one, batch = model(), batch_of(counts())
-    CoordinateAscent(one).step(batch)
-    q, start = one.variational_posterior(batch), one.concentrations.clone()
-
-    def bound(natural: Tensor) -> Tensor:
-        """E_q[log p(x, topic of each word, z, topics) - log q(topics)] but for what is constant in q(topics)."""
-        wide = natural.reshape(T, V)
-        log_words = torch.digamma(wide) - torch.digamma(wide.sum(1, keepdim=True))
-        prior = torch.full_like(wide, one.word_concentration)
-        kl = torch.distributions.kl_divergence(Dirichlet(wide), Dirichlet(prior)).sum()
-        return (tally * log_words).sum() - kl
-
-    held = torch.digamma(q.concentration).unsqueeze(-1) + (
-        torch.digamma(start) - torch.digamma(start.sum(1, keepdim=True))
-    )  # (N, T, V): log of how a word's topic is shared out, unnormalized
-    tally = (held.softmax(1) * batch.x.unsqueeze(1)).sum(0)
-    slope = torch.autograd.functional.jacobian(bound, start.flatten())
-    log_normalizer = lambda c: torch.lgamma(c.reshape(T, V)).sum() - torch.lgamma(c.reshape(T, V).sum(1)).sum()  # noqa: E731
-    fisher = torch.autograd.functional.hessian(log_normalizer, start.flatten())
-    one.natural_step("topics", batch, q, 0.3)
-    assert_close(one.concentrations, start + 0.3 * torch.linalg.solve(fisher, slope).reshape(T, V), rtol=1e-6, atol=1e-8)  # pyright: ignore[reportArgumentType]
-
-
-def test_steps_from_the_parts_of_a_split_average_to_the_step_from_all_of_it() -> None:
-    one, x = model(), counts()
-    start, ends = one.concentrations.clone(), []
-    for part in (*x.split(10), x):
-        one.concentrations.copy_(start)
-        batch = batch_of(part, n_rows=N)
-        one.natural_step("topics", batch, one.variational_posterior(batch), 0.4)
-        ends.append(one.concentrations.clone())
-    assert_close(torch.stack(ends[:-1]).mean(0), ends[-1])
 
 
 def test_where_an_ascent_ends_the_bound_has_no_slope() -> None:
@@ -236,42 +172,6 @@ def test_the_better_of_two_answers_is_taken_row_by_row() -> None:
     assert_close(one.better_of(batch, Dirichlet(first), Dirichlet(second)).concentration, best)
 
 
-def test_each_document_is_searched_for_by_itself_and_equal_ones_once() -> None:
-    x = counts(200, 4)
-    rows, place = distinct(x)
-    assert len(rows) == len(x.unique(dim=0)) < len(x)
-    assert_close(rows[place], x)
-    one = LatentDirichlet(T, 4).double()
-    whole = one.variational_posterior(batch_of(x)).concentration
-    for part in (x[17:18], x[5:60], x.flip(0)):
-        found = one.variational_posterior(batch_of(part)).concentration
-        want = {17: whole[17:18], 5: whole[5:60]}.get({1: 17, 55: 5}.get(len(part), 0), whole.flip(0))
-        assert_close(found, want, rtol=1e-12, atol=1e-12)
-
-
-def test_an_empty_document_keeps_its_prior() -> None:
-    one = model()
-    q = one.variational_posterior(batch_of(torch.zeros(2, V).double()))
-    assert_close(q.concentration, torch.full((2, T), one.concentration).double())
-    assert_close(one.row_bounds(batch_of(torch.zeros(2, V).double()), q), torch.zeros(2).double())
-
-
-@pytest.mark.parametrize(("concentration", "words"), [(1e-3, 1e-3), (1e-2, 10.0), (50.0, 1e-2)])
-def test_single_precision_stays_finite_where_chances_underflow(concentration: float, words: float) -> None:
-    one = LatentDirichlet(30, 50, concentration, words)
-    x = counts(100, 50).float()
-    one.start_at(x)
-    learner = CoordinateAscent(one)
-    for _ in range(5):
-        log = learner.step(batch_of(x))
-        assert not bool(log["skipped"])
-    q = one.variational_posterior(batch_of(x))
-    assert bool(q.concentration.isfinite().all())
-    assert_close(q.concentration.sum(1), x.sum(1) + 30 * concentration, rtol=1e-4, atol=1e-3)
-    z = q.sample((3,))
-    assert bool(log_weights(one, q, batch_of(x), z).isfinite().all())
-
-
 def test_at_its_means_it_bounds_more_than_with_its_doubt() -> None:
     """E_q[log p(x | z, E topics) - log q(z) + log p(z)], which evaluation reports, lies above each row's part of the ELBO.
 
@@ -304,19 +204,6 @@ def test_topics_that_made_the_documents_are_found_again() -> None:
     assert float(found.mean_total) == 60
 
 
-def test_a_start_tilts_each_topic_towards_a_cluster() -> None:
-    x = torch.zeros(30, 4)
-    x[:15, :2], x[15:, 2:] = torch.randint(1, 5, (15, 2)).float(), torch.randint(1, 5, (15, 2)).float()
-    topics = tilted_topics(x, 2)
-    assert_close(topics.sum(1), torch.ones(2).double())
-    first = topics[:, :2].sum(1)
-    assert float(first.max()) > 0.52 > 0.48 > float(first.min())
-    for odd in (torch.zeros(5, 4), torch.ones(1, 4), -torch.rand(6, 4), torch.eye(4)):
-        found = tilted_topics(odd, 3)
-        assert bool((found > 0).all())
-        assert_close(found.sum(1), torch.ones(3).double())
-
-
 def test_epochs_compare_by_the_rows_part_of_the_bound() -> None:
     one, x = LatentDirichlet(T, V), counts(50).float()
     batch = batch_of(x)
@@ -333,26 +220,9 @@ def test_epochs_compare_by_the_rows_part_of_the_bound() -> None:
         (lambda: LatentDirichlet(T, V, tolerance=0.0), LatentiaError, "tolerance is 0.0"),
         (lambda: LatentDirichlet(T, V, most_steps=0), LatentiaError, "most_steps is 0"),
         (lambda: LatentDirichlet(T, V, total=0), LatentiaError, "total is 0"),
-        (lambda: NaturalGradient(LatentDirichlet(T, V), delay=0.5), LatentiaError, "delay is 0.5"),
-        (lambda: NaturalGradient(LatentDirichlet(T, V), forgetting=1.5), LatentiaError, "forgetting 1.5"),
         (lambda: model().update("topics", batch_of(counts()), Normal(0.0, 1.0)), NoClosedForm, "need a Dirichlet"),
-        (lambda: CoordinateAscent(model(), amortized()), LatentiaError, "would not use Amortized"),
-        (lambda: NaturalGradient(model(), amortized()), LatentiaError, "natural gradient asks the model"),
     ],
 )
 def test_what_cannot_be_is_refused(wrong: Callable[[], object], kind: type[LatentiaError], said: str) -> None:
     with pytest.raises(kind, match=said):
         wrong()
-
-
-def amortized() -> Amortized:
-    from latentia.families import DiagonalNormal
-    from latentia.networks import MLP
-
-    return Amortized(MLP(V, [], T, per_value=2), DiagonalNormal())
-
-
-def test_a_learner_takes_the_posterior_that_a_recipe_names() -> None:
-    posterior = VariationalFactor()
-    assert CoordinateAscent(model(), posterior).posterior is posterior
-    assert NaturalGradient(model(), posterior).posterior is posterior

@@ -4,6 +4,8 @@ Blei, Ng & Jordan (2003), Latent Dirichlet Allocation; Hoffman, Blei & Bach (201
 Allocation; Hoffman et al. (2013), Stochastic Variational Inference.
 """
 
+import math
+
 import torch
 from torch import Size, Tensor
 from torch.distributions import Dirichlet, Distribution, kl_divergence
@@ -144,13 +146,16 @@ class LatentDirichlet(GenerativeModel):
         """
         gamma, log_words, entries = _gamma(q).double(), self._log_words(), Words.of(batch.x)
         times, total = entries.times.double(), batch.x.sum(-1, dtype=torch.float64)
-        weight = entries.weights(topic_weights(gamma), word_weights(log_words, torch.float64))
+        log_shares = expected_log(gamma)
+        top_share = log_shares.amax(-1, keepdim=True)
+        weight = entries.weights((log_shares - top_share).exp(), word_weights(log_words, torch.float64))
         # Put back what the weights were scaled by: the largest of a document's shares, and of a word's chances.
         each = times * (weight.log() + log_words.amax(0)[entries.word]) - torch.lgamma(times + 1)
-        fit = torch.lgamma(total + 1) + total * expected_log(gamma).amax(-1)
-        fit = fit.index_add(0, entries.document, each)
-        prior = Dirichlet(torch.full_like(gamma, self.concentration), validate_args=False)
-        return fit - kl_divergence(Dirichlet(gamma, validate_args=False), prior)
+        fit = (torch.lgamma(total + 1) + total * top_share.squeeze(-1)).index_add(0, entries.document, each)
+        # KL(q(z) || p(z)) by hand: its digammas, half of the work, are known already.
+        alpha, n = self.concentration, self.n_latents
+        kl = torch.lgamma(gamma.sum(-1)) - torch.lgamma(gamma).sum(-1) + ((gamma - alpha) * log_shares).sum(-1)
+        return fit - kl + math.lgamma(n * alpha) - n * math.lgamma(alpha)
 
     @torch.no_grad()
     def topics_divergence(self) -> Tensor:

@@ -15,6 +15,8 @@ PACK_BELOW = 0.8
 CELLS_AT_ONCE = 4_000_000
 # Iterations between two looks at who still moves; of a small batch, looking takes a third of the time.
 LOOK_EVERY = 4
+# Cells of a table of documents and words below which it is worked on as it is.
+SMALL = 20_000
 
 
 class Words(NamedTuple):
@@ -104,12 +106,10 @@ def _climb(counts: Tensor, words: Tensor, concentration: float, tolerance: float
     gamma = counts.new_ones(len(counts), words.shape[1])
     at_hand = torch.arange(len(counts), device=counts.device)
     moves = torch.ones_like(at_hand, dtype=torch.bool)
-    entries, now, left = Words.of(counts), gamma.clone(), len(counts)
-    beside = words.index_select(0, entries.word)
+    now, rows = gamma.clone(), _Listed(Words.of(counts), words) if counts.numel() > SMALL else _Table(counts, words)
     for step in range(1, most_steps + 1):
         shares = topic_weights(now)
-        weights = torch.linalg.vecdot(shares.index_select(0, entries.document), beside).clamp_min_(smallest(words))
-        found = entries.a_document(entries.times / weights, words).mul_(shares).add_(concentration)
+        found = rows.pull(shares).mul_(shares).add_(concentration)
         if step % LOOK_EVERY and step < most_steps:
             now = found
             continue
@@ -120,9 +120,40 @@ def _climb(counts: Tensor, words: Tensor, concentration: float, tolerance: float
         if not left:
             break
         if left < PACK_BELOW * len(at_hand):
-            entries, at_hand, now, moves = entries.of_documents(moves), at_hand[moves], now[moves], moves[moves]
-            beside = words.index_select(0, entries.word)
+            at_hand = at_hand[moves]
+            if isinstance(rows, _Listed) and left * counts.shape[1] > SMALL:
+                rows = rows.of_documents(moves)
+            else:
+                rows = _Table(counts[at_hand], words)
+            now, moves = now[moves], moves[moves]
     return gamma
+
+
+class _Listed:
+    """Documents as a list of their words: work in proportion to the words they have."""
+
+    def __init__(self, entries: Words, words: Tensor) -> None:
+        self._entries, self._words = entries, words
+        self._beside = words.index_select(0, entries.word)
+
+    def pull(self, shares: Tensor) -> Tensor:
+        """How much each topic explains, per share of it: sum_v x_v words_vk / (shares words)_v, (N, T) -> (N, T)."""
+        weights = torch.linalg.vecdot(shares.index_select(0, self._entries.document), self._beside)
+        return self._entries.a_document(self._entries.times / weights.clamp_min_(smallest(shares)), self._words)
+
+    def of_documents(self, kept: Tensor) -> "_Listed":
+        return _Listed(self._entries.of_documents(kept), self._words)
+
+
+class _Table:
+    """Documents as a table with a cell for every word: fewer calls, which is what few documents wait for."""
+
+    def __init__(self, counts: Tensor, words: Tensor) -> None:
+        self._counts, self._words = counts, words
+
+    def pull(self, shares: Tensor) -> Tensor:
+        """As ``_Listed``."""
+        return (self._counts / (shares @ self._words.T).clamp_min_(smallest(shares))) @ self._words
 
 
 def smallest(like: Tensor) -> float:
