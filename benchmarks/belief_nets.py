@@ -27,6 +27,7 @@ from latentia.gradients import GRADIENTS
 from latentia.learners import Joint, Learner, LearningRate, ReweightedWakeSleep, WakeSleep
 from latentia.models import SigmoidBeliefNetwork
 from latentia.posteriors import Layered
+from latentia.report.markup import Value, tag
 from latentia.report.svg import Point, frame, line, nice_ticks, padded, segment, standalone, svg, text, x_axis, y_axis
 
 BATCH, VALID_ROWS = 100, 1000
@@ -118,12 +119,14 @@ def picture(curves: dict[str, list[Row]]) -> str:
         ]
         for colour, (name, rows) in zip(COLOURS, curves.items(), strict=False):
             points: list[Point] = [f.at(place(row), row.train) for row in rows if f.y.inside(row.train)]
-            inside.append(f'<g stroke="{colour}" fill="none" stroke-width="2">{line(points, "line", title=name)}</g>')
-        drawn.append(f'<g transform="translate({i * WIDTH} 0)">{"".join(inside)}</g>')
+            group: dict[str, Value] = {"stroke": colour, "fill": "none", "stroke-width": 2}
+            inside.append(tag("g", group, line(points, "line", title=name)))
+        drawn.append(tag("g", {"transform": f"translate({i * WIDTH} 0)"}, *inside))
     key = []
     for i, (colour, name) in enumerate(zip(COLOURS, curves, strict=False)):
         y, left = 40.0 + 20 * i, 2 * WIDTH
-        key.append(f'<g stroke="{colour}" stroke-width="2">{segment((left, y - 4), (left + 18, y - 4), "line")}</g>')
+        stroke: dict[str, Value] = {"stroke": colour, "stroke-width": 2}
+        key.append(tag("g", stroke, segment((left, y - 4), (left + 18, y - 4), "line")))
         key.append(text(left + 24, y, name))
     whole = frame(2 * WIDTH + KEY, HEIGHT, (0.0, 1.0), (0.0, 1.0), margins=(0.0, 0.0, 0.0, 0.0))
     return standalone(svg(whole, "Bounds against steps and seconds", *drawn, *key))

@@ -45,10 +45,8 @@ def list_command(what: str | None) -> None:
 def _kinds() -> dict[str, Mapping[str, str | tuple[str, ...]]]:
     """For each kind its members, with a sentence or with several columns."""
     return {
-        "data": {name: entry.about for name, entry in DATASETS.items()}
-        | {SIMULATED: "rows of a known model's own"},
-        "sources": {name: entry.about for name, entry in KNOWN_MODELS.items()}
-        | {"<path>.bif": "a network of yours"},
+        "data": {name: entry.about for name, entry in DATASETS.items()} | {SIMULATED: "rows of a known model's own"},
+        "sources": {name: entry.about for name, entry in KNOWN_MODELS.items()} | {"<path>.bif": "a network of yours"},
         "recipes": {name: read_json_object(path).get("about", "") for name, path in named_recipes().items()},
         "models": _first_lines(MODELS),
         "priors": _first_lines(PRIORS),
