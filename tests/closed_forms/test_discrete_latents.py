@@ -10,6 +10,7 @@ from torch.distributions import Distribution
 from torch.testing import assert_close
 
 from helpers.chance import assert_mean_is
+from helpers.oracles import log_bits
 from helpers.quadrature import states_of
 from latentia import fit, from_arrays
 from latentia.core.errors import LatentiaError
@@ -47,12 +48,23 @@ def answers(kind: str) -> tuple[Distribution, Distribution, Tensor]:
     return q, p, states_of(p)
 
 
+def prior_by_hand(p: Any, states: Tensor) -> Tensor:
+    """Each latent by its own row of numbers: (S,)."""
+    logits = p.base_dist.logits
+    if states.ndim == 2:
+        return log_bits(states, logits)
+    each = [(states[:, d] * logits[d].log_softmax(-1)).sum(-1) for d in range(D)]
+    assert not torch.equal(logits[0], logits[1])
+    return torch.stack(each).sum(0)
+
+
 @every_kind
 def test_kl_and_entropy_are_sums_over_the_states(kind: str) -> None:
     q, p, states = answers(kind)
     assert len(states) == (4 if kind == "bits" else C**D)
     log_q, log_p = (d.log_prob(states.unsqueeze(1)) for d in (q, p))
     assert_close(log_q.exp().sum(0), torch.ones(B).double())
+    assert_close(log_p.expand(len(states), B), prior_by_hand(p, states).unsqueeze(1).expand(-1, B))
     assert has_closed_kl(q, p)
     assert_close(closed_kl(q, p), (log_q.exp() * (log_q - log_p)).sum(0))
     assert_close(q.entropy(), -(log_q.exp() * log_q).sum(0))

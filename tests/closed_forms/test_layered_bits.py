@@ -22,7 +22,7 @@ class Written:
     def __init__(self, upwards: bool) -> None:
         order = WIDTHS if upwards else WIDTHS[::-1]
         self.upwards, self.first = upwards, torch.randn(B, order[0], dtype=torch.float64)
-        self.weights = [torch.randn(a, b, dtype=torch.float64) for a, b in pairwise(order)]
+        self.weights = [torch.randn(a, b, dtype=torch.float64, requires_grad=True) for a, b in pairwise(order)]
         self.d = LayeredBits(self.first, [lambda z, w=w: z @ w for w in self.weights], WIDTHS, upwards)
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -46,6 +46,13 @@ def test_the_mass_is_the_product_of_the_layers_and_sums_to_one(upwards: bool) ->
     each = written.d.log_prob(states.unsqueeze(1))
     assert_close(each, written.log_prob(states.unsqueeze(1)))
     assert_close(each.exp().sum(0), torch.ones(B, dtype=torch.float64))
+    z = torch.rand(5, B, 6, dtype=torch.float64).requires_grad_()  # between bits, too
+    loose = written.d.expand((B,))
+    loose._validate_args = False
+    for one, other in zip(
+        *(torch.autograd.grad(f(z).sum(), [z, *written.weights]) for f in (loose.log_prob, written.log_prob)), strict=True
+    ):
+        assert_close(one, other)
     assert_close(written.d.enumerate_support(), states.unsqueeze(1).expand(64, B, 6))
     assert written.d.enumerate_support(expand=False).shape == (64, 1, 6)
 
@@ -66,8 +73,8 @@ def test_soft_draws_are_bits_where_it_is_cold_and_carry_a_gradient(upwards: bool
     """At most a share of 1e-6 of all seeds fails: whether a soft bit is above a half is a draw of the bit."""
     written = Written(upwards)
     torch.manual_seed(1)
-    soft = written.d.relaxed_rsample((20_000,), temperature=1e-3)
-    mass = written.log_prob(written.d.enumerate_states().unsqueeze(1)).exp()
+    soft = written.d.relaxed_rsample((20_000,), temperature=1e-3).detach()
+    mass = written.log_prob(written.d.enumerate_states().unsqueeze(1)).exp().detach()
     assert_mean_is((soft > 0.5).double(), torch.einsum("sb,sd->bd", mass, written.d.enumerate_states()), "a soft bit")
     assert float((soft - soft.round()).abs().mean()) < 1e-3
     logits = written.first.clone().requires_grad_()

@@ -19,7 +19,7 @@ from latentia.posteriors import Amortized, Layered
 from latentia.priors import Prior
 from latentia.weights import log_weights, terms
 
-X_SHAPE, LAYERS, K, B = (2, 2), [3, 2], 5, 4
+X_SHAPE, LAYERS, K, B = (2, 2), [3, 2, 2], 5, 4
 
 
 def batch_of(x: Tensor) -> Batch:
@@ -45,23 +45,25 @@ def network_of(mlp: object, bits: Tensor) -> Tensor:
 def test_the_joint_is_the_product_of_the_layers_from_the_top_down() -> None:
     model = SigmoidBeliefNetwork(X_SHAPE, LAYERS).double()
     moved(model)
-    x, z = bits(B, *X_SHAPE), bits(K, B, 5)
-    low, high = z[..., :3], z[..., 3:]
+    x, z = bits(B, *X_SHAPE), bits(K, B, 7)
+    low, middle, high = z[..., :3], z[..., 3:5], z[..., 5:]
     by_hand = (
         log_bits(high, model.logits)
-        + log_bits(low, network_of(model.between[0], high))
+        + log_bits(middle, network_of(model.between[1], high))
+        + log_bits(low, network_of(model.between[0], middle))
         + log_bits(x.flatten(1), network_of(model.network, low))
     )
     assert_close(model.log_joint(z, batch_of(x)), by_hand)
 
 
 def test_the_posterior_is_the_product_of_the_layers_from_the_bottom_up() -> None:
-    q, x, z = Layered(X_SHAPE, LAYERS).double(), bits(B, *X_SHAPE), bits(K, B, 5)
+    q, x, z = Layered(X_SHAPE, LAYERS).double(), bits(B, *X_SHAPE), bits(K, B, 7)
     moved(q)
     q.start_at(0.3 + 2 * torch.randn(50, *X_SHAPE).double())
-    low, high = z[..., :3], z[..., 3:]
+    low, middle, high = z[..., :3], z[..., 3:5], z[..., 5:]
     centered = (x.flatten(1) - q.bottom.center) / q.bottom.spread
-    by_hand = log_bits(low, network_of(q.bottom.network, centered)) + log_bits(high, network_of(q.between[0], low))
+    by_hand = log_bits(low, network_of(q.bottom.network, centered)) + log_bits(middle, network_of(q.between[0], low))
+    by_hand = by_hand + log_bits(high, network_of(q.between[1], middle))
     assert_close(q.infer(SigmoidBeliefNetwork(X_SHAPE, LAYERS), batch_of(x)).log_prob(z), by_hand)
 
 
@@ -119,7 +121,7 @@ def test_one_layer_is_what_the_parts_make(hidden: list[int]) -> None:
 def test_a_missing_value_enters_the_encoder_at_the_center() -> None:
     q, x = Layered(X_SHAPE, LAYERS).double(), bits(B, *X_SHAPE)
     q.start_at(bits(50, *X_SHAPE))
-    mask, z = torch.rand(B, *X_SHAPE) < 0.5, bits(K, B, 5)
+    mask, z = torch.rand(B, *X_SHAPE) < 0.5, bits(K, B, 7)
     model = SigmoidBeliefNetwork(X_SHAPE, LAYERS).double()
     holed = q.infer(model, batch_of(x)._replace(mask=mask)).log_prob(z)
     filled = q.infer(model, batch_of(torch.where(mask, x, q.bottom.center))).log_prob(z)

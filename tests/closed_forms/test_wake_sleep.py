@@ -261,6 +261,18 @@ def test_theta_s_loss_leaves_phi_alone_where_the_prior_is_made_of_posteriors() -
     assert bool(grads[0].any())
 
 
+@pytest.mark.parametrize("poison", [torch.nan, torch.inf])
+def test_a_bad_row_under_bits_is_skipped_and_does_not_stop_the_draws(poison: float) -> None:
+    """torch.bernoulli raises at a chance that is not a number."""
+    tiny = Tiny()
+    q = Amortized(MLP(2, [], 3), Bernoulli()).double()
+    learner = ReweightedWakeSleep(tiny.model, q, draws=2)
+    before = [p.clone() for p in learner.parameters]
+    assert bool(learner.step(rows()._replace(x=ROWS.repeat(COPIES, 1).index_fill(0, torch.tensor(3), poison)))["skipped"])
+    assert all(torch.equal(p, old) for p, old in zip(learner.parameters, before, strict=True))
+    assert not bool(learner.step(rows())["skipped"])
+
+
 def test_a_bad_dream_moves_nothing() -> None:
     model = Decoded(StandardNormal(2), MLP(2, [], 6), Normal(0.5))
     q = Amortized(MLP(6, [4], 2, per_value=2), DiagonalNormal())
