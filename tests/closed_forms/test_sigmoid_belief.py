@@ -11,7 +11,9 @@ from helpers.chance import assert_mean_is
 from helpers.oracles import log_bits
 from latentia.core import Batch
 from latentia.core.errors import ShapeError
+from latentia.data import Split
 from latentia.distributions import LayeredBits, closed_kl
+from latentia.evaluation import evaluate_split, quick_look
 from latentia.families import Bernoulli
 from latentia.models import Decoded, SigmoidBeliefNetwork
 from latentia.networks import MLP
@@ -150,6 +152,32 @@ def test_importance_weights_average_to_log_p() -> None:
         answer = q.infer(model, batch_of(x))
         w = log_weights(model, answer, batch_of(x), answer.sample((20_000,)))
     assert_mean_is(w.exp(), truth, "the mean weight")
+
+
+def weight_of(mlp: object) -> Tensor:
+    assert isinstance(mlp, MLP)
+    return mlp.last.weight
+
+
+def test_active_units_are_counted_by_draws_where_no_mean_is_stated() -> None:
+    """The variance of a mean over 500 rows by 16 draws is off by some 0.002 (one sd); none here is within 0.01 of 0.01."""
+    model, q = SigmoidBeliefNetwork(X_SHAPE, [3, 2]), Layered(X_SHAPE, [3, 2])
+    with torch.no_grad():
+        lower, upper = (weight_of(network).zero_() for network in (q.bottom.network, q.between[0]))
+        lower[:2, :2] = 8 * torch.eye(2)
+        upper[0, 0], upper[1, 2] = 8.0, 8.0
+    x = bits(500, *X_SHAPE).float()
+    answer = q.infer(model, batch_of(x))
+    assert isinstance(answer, LayeredBits)
+    with torch.no_grad():
+        states = answer.enumerate_states()
+        means = answer.log_prob(states.unsqueeze(1)).exp().T @ states
+    variance = means.var(0, correction=0)
+    assert int((variance > 0.02).sum()) == 3, "z_1's first two, and the bit above the first"
+    assert float(variance.sort().values[1]) < 1e-6
+    look = quick_look(model, q, Split(x))
+    assert look["active_units"] == 3
+    assert evaluate_split(model, q, Split(x), draws=2).active_units == 3
 
 
 @pytest.mark.parametrize("layers", [[], [3, 0]])

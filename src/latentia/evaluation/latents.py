@@ -46,12 +46,12 @@ def latents(model: GenerativeModel, posterior: Posterior, split: Split) -> Laten
     return Latents(z, variance, each)
 
 
-def mean_and_error(q: Distribution) -> tuple[Tensor, Tensor]:
-    """The mean of q, and the variance of that figure where it had to be drawn: both (B, *z_shape)."""
+def mean_and_error(q: Distribution, draws: int = DRAWS_FOR_A_MEAN) -> tuple[Tensor, Tensor]:
+    """The mean of q, and the variance of that figure where it had to be drawn, ``draws`` times: both (B, *z_shape)."""
     if has_mean(q):
         return q.mean, torch.zeros_like(q.mean)
-    draws = q.sample((DRAWS_FOR_A_MEAN,))
-    return draws.mean(0), draws.var(0) / DRAWS_FOR_A_MEAN
+    z = q.sample((draws,))
+    return z.mean(0), z.var(0) / draws
 
 
 def expected_x(model: GenerativeModel, q: Distribution, given: Tensor | None = None) -> Tensor:
