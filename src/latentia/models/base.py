@@ -19,11 +19,13 @@ class GenerativeModel(nn.Module, ABC):
         x_shape: shape of one x.
         z_shape: shape of one z.
         fresh: True until training rows were looked at; a trained model is never put back to its start.
+        shows_latents: x is a copy of z, of which a mask says what was seen.
     """
 
     x_shape: Size
     z_shape: Size
     fresh: bool = True
+    shows_latents: bool = False
 
     @abstractmethod
     def prior(self, given: Tensor | None = None) -> Distribution:
