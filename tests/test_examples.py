@@ -1,5 +1,6 @@
 """The examples run, and leave what they promise."""
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -50,6 +51,23 @@ def test_recognition_says_how_far_off_and_how_fast(
     assert said.count("absolute error: mean") == 2 + 5
     assert said.count("seconds a case") == 2
     assert "2 cases of 1" in said
+
+
+def test_the_page_on_gradients_says_what_its_slopes_are() -> None:
+    """The slopes follow from the printed points, which are rounded, and words from the slopes."""
+    slope_of = runpy.run_path(str(EXAMPLES / "signal_to_noise.py"))["slope_of"]
+    page = (EXAMPLES.parent / "docs" / "gradients.md").read_text(encoding="utf-8").partition("## Signal against draws")[2]
+    alike = []
+    for name in ("reparameterized", "doubly reparameterized"):
+        told = next(line for line in page.splitlines() if line.startswith(f"{name}  ")).removeprefix(name)
+        *points, slope = [(float(v), float(e)) for v, e in re.findall(r"([+-]?[\d.]+) ± ([\d.]+)", told)]
+        known = [(k, *point) for k, point in zip((1, 4, 16, 64, 256), points, strict=True)]
+        assert tuple(slope_of(known)) == pytest.approx(slope, abs=0.006)
+        alike.append(float(slope_of([(k, v, v) for k, v, _ in known]).value))
+    words = " ".join(page.split())
+    assert "each point weighed by its error" in words
+    assert f"Without weights the slopes are {alike[0]:+.2f} and {alike[1]:+.2f}" in words
+    assert "both fitted slopes are a little flatter" not in words
 
 
 def test_how_many_latents_counts_five(
@@ -124,22 +142,3 @@ def test_wake_sleep_bias_measures_zero_where_the_model_is_the_truth(
         model.network.last.weight.copy_(torch.logit(chance).T)
         model.network.last.bias.zero_()
     assert abs(example["divergence"](law, model)) < 1e-6
-
-
-def test_sigmoid_belief_leaves_a_row_a_method_and_a_curve(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """On bars, which are smaller than the digits that it is for."""
-    only = ["linear/leave-one-out", "deep/wake-sleep", "deep/reweighted-5", "deep/vimco-5"]
-    arguments = [str(tmp_path), "--data", "bars", "--steps", "6", "--every", "4", "--test-rows", "20", "--test-draws", "5"]
-    monkeypatch.setattr(sys, "argv", ["sigmoid_belief_mnist.py", *arguments, "--only", *only])
-    runpy.run_path(str(EXAMPLES / "sigmoid_belief_mnist.py"), run_name="__main__")
-    table = capsys.readouterr().out
-    assert (tmp_path / "table.md").read_text(encoding="utf-8") == table
-    rows = (tmp_path / "curves.csv").read_text(encoding="utf-8").splitlines()
-    assert [row.split(",")[:3] for row in rows[1:]] == [
-        [name, draws, step] for name, draws in zip(only, "2155", strict=True) for step in "46"
-    ]
-    picture = (tmp_path / "curves.svg").read_text(encoding="utf-8")
-    assert picture.startswith("<svg xmlns=")
-    assert picture.count('class="line') == 2 * 4

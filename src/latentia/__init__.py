@@ -75,7 +75,6 @@ _HOMES = {
     ),
     "core": (
         "Batch",
-        "LatentDirichlet",
         "LatentiaError",
     ),
     "data": (
@@ -140,18 +139,18 @@ _HOMES = {
         "VariationalFactor",
     ),
     "priors": (
-        "LaplaceDirichlet",
         "BernoulliPrior",
         "Codes",
+        "LaplaceDirichlet",
         "Mixture",
         "StandardNormal",
         "VampPrior",
     ),
     "runs": (
+        "Run",
         "fit",
         "fit_recipe",
         "load",
-        "Run",
     ),
     "training": ("advi",),
 }

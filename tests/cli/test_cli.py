@@ -225,6 +225,32 @@ def test_ctrl_c_after_the_fit_keeps_the_run(work: Path) -> None:
     assert latentia("sample", "cut", "-n", "2", cwd=work).returncode == 0
 
 
+@pytest.mark.parametrize("own", [[], ["--own-training", "--set", "epochs=1"]], ids=["one-model", "own-training"])
+def test_ctrl_c_keeps_the_rungs_that_were_finished(work: Path, own: list[str]) -> None:
+    run = f"cut-ladder{len(own)}"
+    shutil.copytree(work / "runs" / "digits", work / run)
+    command = [str(LATENTIA), "ladder", run, *own, "--rungs", "encoder,per-datum", "--rows", "10", "--draws", "5", "--json"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    told = {**os.environ, "LATENTIA_DEBUG": "1"}
+    with subprocess.Popen(command, cwd=work, env=told, preexec_fn=heed_ctrl_c, **pipes) as process:
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if line.strip() == ("training per-datum" if own else "measuring per-datum"):
+                    break
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            said, complaint = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert complaint == "latentia: interrupted; what was finished before is kept, and what was under way is not\n"
+    kept = json.loads((work / run / ("ladder-own-training.json" if own else "ladder.json")).read_text())
+    assert json.loads(said) == kept
+    assert [rung["name"] for rung in kept["rungs"]] == ["encoder"]
+    assert "interrupted; not finished: per-datum" in (work / run / "report.html").read_text()
+
+
 def test_list_names_every_kind_and_every_family(work: Path) -> None:
     from latentia.families import FAMILIES
 
@@ -233,6 +259,18 @@ def test_list_names_every_kind_and_every_family(work: Path) -> None:
         assert word in everything
     assert all(name in families for name in FAMILIES)
     assert "mnist-static" not in families
+
+
+def test_list_rungs_names_those_that_train_a_model_too(work: Path) -> None:
+    from latentia.ladder import RUNGS, TRAININGS
+
+    done = latentia("list", "rungs", cwd=work)
+    one, own = done.stdout.split("rungs with --own-training")
+    assert {line.split(" ")[0] for line in one.splitlines()} >= RUNGS.keys()
+    assert {line.split(" ")[0] for line in own.splitlines()} >= TRAININGS.keys()
+    refused = latentia("list", "rungs with --own-training", cwd=work)
+    assert refused.returncode == 1
+    assert "there is nothing called" in refused.stderr
 
 
 def test_help_imports_neither_torch_nor_anything_else_that_is_slow() -> None:

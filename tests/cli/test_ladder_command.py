@@ -78,14 +78,23 @@ def test_a_recipe_is_fitted_first_and_em_and_flat_images_come_back(
         (["nothing-here"], "nothing-here"),
         (["digits", "--rungs", "encodr"], "did you mean 'encoder'"),
         (["digits", "--rungs", "exact", "--own-training"], "training of its own"),
+        (["digits", "--rungs", "encoder,em"], "rung 'em' trains a model of its own; add --own-training"),
+        (["digits", "--rungs", "full-rank", "--own-training"], "leave out --own-training"),
+        (["no-run"], "no-run is no run: it has no recipe.json; give the folder"),
         (["digits", "--set", "learner=emm"], "emm"),
         (["digits", "--rows", "1"], "--rows"),
+        (["digits", "--own-training", "--steps", "15"], "--steps"),
+        (["digits", "--own-training", "--temperatures", "200"], "--temperatures"),
+        (["digits", "--own-training", "--chains", "2"], "--chains"),
+        (["digits", "--own-training", "--simulated", "3"], "--simulated"),
+        (["digits", "--simulated", "3", "--temperatures", "0"], "--simulated"),
     ],
 )
 def test_what_cannot_be_climbed_is_refused_in_one_line(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "no-run").mkdir()
     code, said, complaint = latentia("ladder", *arguments, capsys=capsys)
     assert code in (1, 2)
     assert message in complaint
@@ -97,7 +106,13 @@ def test_a_fitted_run_takes_no_changes(run: Path, capsys: pytest.CaptureFixture[
     code, _, complaint = latentia("ladder", str(run), "--set", "epochs=2", *TINY, capsys=capsys)
     assert code == 1
     assert "fitted already" in complaint
-    (run / "ladder.json").write_text("[1]")
-    code, _, complaint = latentia("evaluate", str(run), capsys=capsys)
-    assert code == 1
-    assert "ladder.json" in complaint
+
+
+def test_a_folder_of_a_data_set_s_name_that_is_no_run_hides_no_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    code, said, complaint = latentia("ladder", "digits", *FIT, "--rungs", "encoder", "--out", "run", *TINY, capsys=capsys)
+    assert code == 0, complaint
+    assert "encoder" in said

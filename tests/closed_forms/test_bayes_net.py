@@ -273,3 +273,19 @@ A = {"name": "a", "states": ["x", "y"], "table": [[0.5, 0.5]]}
 def test_variables_that_make_no_network_are_refused(variables: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(LatentiaError, match=message):
         BayesNet(variables)
+
+
+def test_a_table_padded_to_a_variable_of_many_states_is_refused_before_it_is_made() -> None:
+    many = {"name": "many", "states": [f"s{i}" for i in range(6000)], "table": [[1 / 6000] * 6000]}
+    coins = [{**A, "name": f"c{i}"} for i in range(12)]
+    sum_ = {**A, "name": "sum", "parents": [f"c{i}" for i in range(12)], "table": [[0.5, 0.5]] * 4096}
+    with pytest.raises(LatentiaError, match="one variable 6000 states"):
+        BayesNet([many, *coins, sum_])
+
+
+def test_parents_of_one_state_are_no_axes() -> None:
+    sure = [{"name": f"u{i}", "states": ["only"], "table": [[1.0]]} for i in range(60)]
+    child = {**A, "name": "child", "parents": [each["name"] for each in sure], "table": [[0.3, 0.7]]}
+    model = BayesNet([*sure, child])
+    batch = Batch(torch.zeros(1, 62), torch.arange(1), 1, mask=torch.zeros(1, 62, dtype=torch.bool))
+    assert_close(model.exact_marginals(batch)[0, -2:], torch.tensor([0.3, 0.7], dtype=torch.float64))

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from latentia.core import Batch
 from latentia.core.errors import ShapeError
 from latentia.families import Bernoulli, DiagonalNormal, Family, OneHotBlocks
-from latentia.models import BayesNet
+from latentia.models import BayesNet, NoisyOr
 from latentia.networks import MLP
 from latentia.posteriors import Amortized, Clamped
 
@@ -69,3 +69,11 @@ def test_parts_that_cannot_be_clamped_are_refused() -> None:
         Clamped(MLP(5, [], 5, per_value=2), DiagonalNormal())
     with pytest.raises(ShapeError, match="amortized"):
         Clamped(MLP(5, [], 4), Bernoulli())
+
+
+def test_a_model_whose_x_is_no_part_of_its_z_is_refused() -> None:
+    """Three effects of three causes have z's shape, and say nothing of it for certain."""
+    other = NoisyOr(["a", "b", "c"], ["x", "y", "z"], [(0, 0, 0.5), (1, 1, 0.5), (2, 2, 0.5)], 0.2, 0.1)
+    batch = Batch(torch.ones(1, 3), torch.arange(1), 1)
+    with pytest.raises(ShapeError, match="NoisyOr's x is not; use 'amortized'"):
+        Clamped(MLP(3, [], 3), Bernoulli()).infer(other, batch)

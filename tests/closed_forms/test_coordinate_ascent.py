@@ -216,6 +216,11 @@ def test_the_training_loop_takes_it_with_all_rows_in_one_batch() -> None:
         (lambda: CoordinateAscent(BayesianPCA(2, V)).step(problem("pca")._replace(n_rows=99)), "batch_size=99"),
         (lambda: CoordinateAscent(BayesianPCA(2, V)).ascend(problem("pca"), tolerance=-1.0), "tolerance is -1.0"),
         (lambda: CoordinateAscent(BayesianPCA(2, V)).ascend(problem("pca"), most_steps=0), "most_steps 0"),
+        (lambda: CoordinateAscent(BayesianPCA(2, V - 1)).step(problem("pca")), r"shape \(5,\), wanted \(4,\)"),
+        (
+            lambda: CoordinateAscent(BayesianGaussianMixture(2, V + 1)).ascend(problem("mixture")),
+            r"shape \(5,\), wanted \(6,\)",
+        ),
     ],
 )
 def test_what_coordinate_ascent_cannot_do_is_refused(wrong: Callable[[], object], said: str) -> None:

@@ -222,6 +222,12 @@ def decoded() -> Decoded:
         ),
         (lambda: ExpectationMaximization(PPCA(D, V).requires_grad_(False)), "'weight' is frozen"),
         (lambda: ExpectationMaximization(PPCA(D, V)).step(batch_of(rows().float())._replace(n_rows=99)), "batch_size=99"),
+        (lambda: ExpectationMaximization(PPCA(D, V + 1)).step(batch_of(rows().float())), r"shape \(5,\), wanted \(6,\)"),
+        (
+            lambda: ExpectationMaximization(PPCA(D, V - 1), PerDatum(DiagonalNormal(), D)).step(batch_of(rows().float())),
+            r"shape \(5,\), wanted \(4,\)",
+        ),
+        (lambda: ExpectationMaximization(PPCA(D, V), m_steps=0), "m_steps is 0"),
     ],
 )
 def test_what_em_cannot_do_is_refused(wrong: Callable[[], object], said: str) -> None:

@@ -40,6 +40,8 @@ SITES: dict[str, tuple[Any, tuple[int, ...], Any]] = {
     "real vector": (constraints.real_vector, (3,), None),
     "ordered": (ordered, (4,), None),
     "positive ordered": (positive_ordered, (4,), None),
+    "cat": (constraints.cat([constraints.positive, constraints.real], -1, [2, 1]), (3,), None),
+    "stack": (constraints.stack([constraints.positive, constraints.unit_interval], -1), (2,), None),
     "simplex": (constraints.simplex, (4,), (torch.arange(3),)),
     "corr_cholesky": (constraints.corr_cholesky, (3, 3), (STRICT[0], STRICT[1])),
     "lower_cholesky": (constraints.lower_cholesky, (3, 3), (LOWER[0], LOWER[1])),
@@ -82,6 +84,18 @@ def test_values_lie_in_their_constraint_and_lead_back(name: str, dtype: torch.dt
     if name != "positive_definite" or dtype == F64:  # torch's check asks for symmetry to the last bit
         assert bool(constraint.check(parameters["v"]).all())
     assert_close(joint.unconstrain(parameters), z, rtol=1e-3 if dtype == torch.float32 else 1e-7, atol=1e-3)
+
+
+def test_one_vector_becomes_parameters_without_a_leading_axis() -> None:
+    joint = LogJoint(lambda **_: torch.zeros(()), a=constraints.real, b=constraints.positive, c=(constraints.simplex, 3))
+    z = torch.randn(4, joint.n_latents, dtype=F64)
+    parameters, slope = joint.constrain(z[0])
+    many, slopes = joint.constrain(z)
+    assert {name: tuple(value.shape) for name, value in parameters.items()} == {"a": (), "b": (), "c": (3,)}
+    assert slope.shape == ()
+    assert_close(parameters, {name: value[0] for name, value in many.items()})
+    assert_close(slope, slopes[0])
+    assert_close(joint.unconstrain(parameters), z[0])
 
 
 def grid(dim: int, n: int, reach: float) -> tuple[Tensor, float]:
@@ -150,6 +164,21 @@ def rows_joint(n: int = 12) -> tuple[LogJoint, LogJoint, Tensor]:
     return by_rows, whole, torch.randn(5, 4, dtype=F64)
 
 
+def test_data_may_be_a_tuple_or_a_list_of_tensors() -> None:
+    x, y = torch.randn(2, 12, dtype=F64)
+    z = torch.randn(5, 1, dtype=F64)
+
+    def prior(w: Tensor) -> Tensor:
+        return Normal(0.0, 1.0).log_prob(w)
+
+    def likelihood(x: Tensor, y: Tensor, w: Tensor) -> Tensor:
+        return Normal(x * w, 1.0).log_prob(y)
+
+    one, two = (LogJoint.of_rows(prior, likelihood, data, w=constraints.real) for data in ((x, y), [x, y]))
+    assert two.n_rows == 12
+    assert_close(one.log_prob(z), two.log_prob(z))
+
+
 def test_batches_of_a_partition_average_to_the_whole() -> None:
     by_rows, whole, z = rows_joint()
     assert_close(by_rows.log_prob(z), whole.log_prob(z))
@@ -208,6 +237,10 @@ UNBUILT: list[tuple[Any, type[Exception], str]] = [
     ((constraints.corr_cholesky, 2, 3), ShapeError, "'v' has shape"),
     ((constraints.lower_cholesky, 2, 3), ShapeError, "'v' has shape"),
     ((REAL, 0), LatentiaError, "as in v="),
+    ((constraints.stack([constraints.positive, REAL]), 2), LatentiaError, "dim=-1"),
+    ((constraints.cat([constraints.positive, REAL], 0, [1, 1]), 2), LatentiaError, "dim=-1"),
+    ((constraints.independent(constraints.stack([REAL, REAL]), 1), 2), LatentiaError, "dim=-1"),
+    (constraints.dependent, LatentiaError, "Dependent cannot be written"),
     ("real", LatentiaError, "as in v="),
 ]
 # A function, its site, the shape of the free numbers.
@@ -241,6 +274,9 @@ def test_a_function_that_cannot_be_used_is_refused_in_one_line(
 def test_rows_that_cannot_be_are_refused_in_one_line() -> None:
     one_line(LatentiaError, "rows", LogJoint(same, v=REAL).log_prob, torch.zeros(2, 1), torch.arange(2))
     one_line(ShapeError, "same number", LogJoint.of_rows, same, rows_of_none, (torch.zeros(3), torch.zeros(4)), v=REAL)
+    one_line(LatentiaError, "ndarray, wanted tensors", LogJoint.of_rows, same, rows_of_none, (np.zeros(3),), v=REAL)
+    one_line(ShapeError, "rows", LogJoint.of_rows, same, rows_of_none, (), v=REAL)
+    one_line(ShapeError, "rows", LogJoint.of_rows, same, rows_of_none, torch.zeros(()), v=REAL)
     joint = LogJoint.of_rows(same, rows_of_none, torch.zeros(3), v=REAL)
     one_line(ShapeError, "a row", joint.log_prob, torch.zeros(2, 1))
 

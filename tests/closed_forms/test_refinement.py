@@ -1,5 +1,6 @@
 """Posteriors that search and refine, on PPCA, where the ELBO of every q and the best of every family are known."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,15 +15,16 @@ from latentia.bounds import Elbo
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm, NonFinite, NoReparameterization, ShapeError
 from latentia.core.random import CommonNoise
-from latentia.data import checked_split
+from latentia.data import checked_split, from_arrays
 from latentia.evaluation.draws import row_totals
 from latentia.families import Bernoulli, DiagonalNormal, Family, FullRankNormal, NormalMixture
 from latentia.gradients import AnalyticKL
-from latentia.learners import Joint, LearningRate
+from latentia.learners import ExpectationMaximization, Joint, LearningRate
 from latentia.models import PPCA, Decoded
 from latentia.networks import MLP
-from latentia.posteriors import Iterative, MeanField, PerDatum, Posterior, Refined, SemiAmortized
+from latentia.posteriors import Iterative, MeanField, PerDatum, Posterior, Refined, SemiAmortized, optimize_rows
 from latentia.priors import StandardNormal
+from latentia.training import train as train_loop
 
 D, V, B = 3, 6, 40
 
@@ -187,13 +189,41 @@ def test_learned_refinement_beats_its_own_encoder_and_ends_near_the_best() -> No
         assert float((best_mean_field(model, batch)).mean() - bounds[-1]) < 0.15
 
 
-def test_too_large_a_rate_is_named_with_one_to_try() -> None:
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        # These stay finite in five steps, the bound far below the encoder's.
+        ({"rate": 1.0, "clip": 0.0}, r"fell by \S+ nats.* rate is 1: try posterior\.rate=0\.1, or posterior\.clip=1$"),
+        ({"rate": 1.0, "clip": 0.0, "steps": 1}, r"fell by \S+ nats"),
+        ({"rate": 10.0, "clip": 20.0}, r"fell by \S+ nats.* largest rate is 10: try posterior\.rate=1$"),
+        ({"rate": 50.0, "clip": 0.0, "steps": 400}, r"largest rate is 50: try posterior\.rate=5, or posterior\.clip=1"),
+    ],
+)
+def test_too_large_a_rate_is_named_with_one_to_try(options: dict[str, Any], words: str) -> None:
     model, batch = ppca()
-    posterior = semi_amortized(rate=50.0, clip=0.0, steps=400).eval()
-    with pytest.raises(
-        NonFinite, match=r"diverged at step \d+ of 400 in \d+ of 40 rows; its largest rate is 50: try rate=5"
-    ):
-        posterior.infer(model, batch)
+    posterior = semi_amortized(**options)
+    where = rf"diverged at step \d+ of {posterior.steps} in \d+ of 40 rows"
+    said = posterior.diagnose(model, batch)
+    assert said is not None
+    assert re.search(f"{where}.*{words}", said), said
+    with pytest.raises(NonFinite) as caught:
+        posterior.eval().infer(model, batch)
+    assert str(caught.value) == f"{said}."
+    with pytest.raises(NonFinite, match=r"try posterior\.rate="):
+        train_loop(Joint(model.float(), posterior.float(), hold_model=True), from_arrays(batch.x.float()), epochs=1)
+
+
+def test_what_is_no_fault_of_the_rate_is_not_laid_at_its_door() -> None:
+    model, batch = ppca()
+    posterior = semi_amortized(rate=0.02, steps=20).eval()
+    far = batch._replace(x=batch.x.clone().index_fill_(0, torch.tensor(3), 100.0))
+    for rows in (batch, far):
+        posterior.infer(model, rows)
+        assert posterior.diagnose(model, rows) is None
+    spoilt = batch._replace(x=batch.x.clone().index_fill_(0, torch.tensor(3), torch.nan))
+    assert posterior.diagnose(model, spoilt) is None
+    with pytest.raises(NonFinite, match=r"not finite at the encoder's own answer in 1 of 40 rows"):
+        posterior.infer(model, spoilt)
 
 
 def test_coordinate_ascent_never_falls_and_ends_at_the_best_product() -> None:
@@ -225,7 +255,7 @@ def test_common_noise_has_the_right_law_in_each_row_and_is_the_same_in_all() -> 
 
 
 def test_what_does_not_fit_is_refused_in_one_line() -> None:
-    _, batch = ppca()
+    model, batch = ppca()
     with pytest.raises(NoReparameterization, match="Bernoulli"):
         PerDatum(Bernoulli(), D)
     with pytest.raises(NoReparameterization, match="differentiate=False"):
@@ -236,6 +266,29 @@ def test_what_does_not_fit_is_refused_in_one_line() -> None:
     for wrong in refused:
         with pytest.raises(LatentiaError, match=next(iter(wrong))):
             semi_amortized(**wrong)
+    nan = float("nan")
+    searches: list[dict[str, Any]] = [
+        {"lr": -1.0},
+        {"lr": 0.0},
+        {"lr": nan},
+        {"tolerance": -1.0},
+        {"gradient": "foo"},
+        {"steps": 1.5},
+    ]
+    for wrong in searches:
+        with pytest.raises(LatentiaError, match=f"{next(iter(wrong))} is {next(iter(wrong.values()))!r}"):
+            PerDatum(DiagonalNormal(), D, **wrong)
+        if "gradient" not in wrong:
+            with pytest.raises(LatentiaError, match=next(iter(wrong))):
+                optimize_rows(model, DiagonalNormal(), torch.zeros(B, 2, D), batch, **wrong)
+        if "lr" in wrong:
+            with pytest.raises(LatentiaError, match="lr"):
+                Refined(semi_amortized().encoder, **wrong)
+    for table in (False, True):
+        with pytest.raises(ShapeError, match=r"the model's z has shape \(3,\), wanted \(2,\)"):
+            PerDatum(DiagonalNormal(), D - 1, table=table).infer(model, batch)
+        with pytest.raises(ShapeError, match="n_latents"):
+            ExpectationMaximization(PPCA(D, V), PerDatum(DiagonalNormal(), D - 1, table=table)).step(batch)
     with pytest.raises(LatentiaError, match="sweeps"):
         MeanField(0)
     decoded = Decoded(StandardNormal(D), MLP(D, [3], V), Bernoulli())

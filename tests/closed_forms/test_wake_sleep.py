@@ -11,13 +11,12 @@ from torch.testing import assert_close
 from helpers.chance import assert_mean_is
 from helpers.oracles import log_bits
 from latentia.core import Batch
-from latentia.core.errors import LatentiaError
 from latentia.data import from_arrays
 from latentia.families import Bernoulli, DiagonalNormal, Normal
 from latentia.learners import LearningRate, Phases, ReweightedWakeSleep, Sleep, WakeSleep
 from latentia.models import Decoded, SigmoidBeliefNetwork
 from latentia.networks import MLP
-from latentia.posteriors import Amortized, Exact, Layered, Table
+from latentia.posteriors import Amortized, Layered
 from latentia.priors import StandardNormal, VampPrior
 from latentia.training import train
 
@@ -287,21 +286,3 @@ def test_a_bad_dream_moves_nothing() -> None:
         bias.fill_(0.0)
     assert not bool(learner.step(batch)["skipped"])
     assert not any(torch.equal(p, old) for p, old in zip(q.parameters(), before, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        (lambda t: WakeSleep(t.model, t.q, draws=0), "draws is 0"),
-        (lambda t: WakeSleep(t.model, t.q, clip=-1.0), "clip is -1"),
-        (lambda t: WakeSleep(t.model, Exact()), "Exact has no parameter to learn"),
-        (lambda t: WakeSleep(t.model, Table(Bernoulli(), torch.zeros(5, 1, 3))), "a dreamed row has none"),
-        (lambda t: ReweightedWakeSleep(t.model, t.q, 2, False, False, False), "no phase moves a parameter"),
-        (lambda t: Sleep(t.model, t.q, observed=(0.6, 0.2)), r"observed is \(0.6, 0.2\)"),
-        (lambda t: Sleep(t.model, t.q, observed=(0.0, 1.2)), "wanted two shares in order"),
-        (lambda t: WakeSleep(t.model, t.q, lr=LearningRate(1e-3, warm_up=9)).check(9), "learning-rate warm-up"),
-    ],
-)
-def test_what_could_not_learn_is_refused(wrong: Callable[[Tiny], object], said: str) -> None:
-    with pytest.raises(LatentiaError, match=said):
-        wrong(Tiny())

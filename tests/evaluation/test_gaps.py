@@ -1,5 +1,7 @@
 """The gaps of an encoder on PPCA, where every one of them has a closed form."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from helpers.chance import z_limit
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoReparameterization, ShapeError
 from latentia.data import checked_split
-from latentia.evaluation import gaps
+from latentia.evaluation import ais, gaps
 from latentia.families import Bernoulli, DiagonalNormal, Family, FullRankNormal
 from latentia.models import PPCA
 from latentia.networks import MLP
@@ -57,6 +59,9 @@ def test_a_diagonal_finds_its_best_and_the_gaps_are_the_closed_forms() -> None:
     limit, exact, log_px = z_limit(len(split)), model.exact_posterior(rows), model.log_marginal(rows.x)
     at_encoder = log_px - kl_divergence(posterior_full(posterior, rows), exact)
     best = log_px - mean_field_gap(model, rows)
+    assert found.source == "exact"
+    assert_close(found.log_px, log_px.double())
+    assert not bool(found.log_px_error.any())
     spread = 3.0 / 2_000**0.5  # no log-weight here scatters by more than 3 nats at the optimum
     assert float((found.best - best).max()) < limit * spread
     assert float((found.best - best).min()) > -limit * spread - 0.02
@@ -65,7 +70,48 @@ def test_a_diagonal_finds_its_best_and_the_gaps_are_the_closed_forms() -> None:
     assert abs(found.approximation.value - float(mean_field_gap(model, rows))) < 0.05
     assert_close(found.approximation.value + found.amortization.value, found.inference.value)
     assert found.diverged == 0
-    assert "amortization gap" in str(found)
+    for words in ("amortization gap", "exact, its own error 0.000 nats", "converged in 100% of batches, 0 rows diverged"):
+        assert words in str(found)
+
+
+class Silent(PPCA):
+    """PPCA that cannot say log p(x)."""
+
+    log_marginal = None  # pyright: ignore[reportAssignmentType]
+
+
+def test_log_px_is_the_model_s_or_what_was_given_and_says_which() -> None:
+    """Not random beyond the fixed seed: what weighting misses under a bad family, the model and annealing do not."""
+    model = PPCA(6, 12).requires_grad_(False)
+    model.log_sigma.fill_(-2.0)
+    silent = Silent(6, 12).requires_grad_(False)
+    silent.load_state_dict(model.state_dict())
+    split = checked_split(model.sample(10))[0]
+    rows = split.batch(torch.arange(10))
+    truth = model.log_marginal(rows.x).double()
+    posterior = Amortized(MLP(12, [8], 6, per_value=2), DiagonalNormal())
+    few: dict[str, Any] = {"draws": 50, "steps": 60, "rounds": 1, "inner_draws": 4}
+    said = gaps(model, posterior, split, **few)
+    weighted = gaps(silent, posterior, split, **few)
+    assert_close(said.best, weighted.best)
+    assert_close(said.log_px, truth)
+    assert_close(said.approximation.value, float((truth - said.best).mean()))
+    assert weighted.source == "importance-weighted by 50 draws from each row's best"
+    assert float((truth - weighted.log_px).mean()) > 1.0
+    assert weighted.approximation.value < said.approximation.value - 1.0
+    assert bool((weighted.log_px_error > 0).all())
+    for words in ("converged in 0% of batches", weighted.source):
+        assert words in str(weighted)
+    annealed = ais(silent, rows, temperatures=20, chains=8, start=model.exact_posterior(rows))
+    other = gaps(silent, posterior, split, **few, log_px=annealed)
+    assert other.source == "annealed from below by 8 chains"
+    assert_close(other.log_px, truth, rtol=0, atol=1e-3)
+    assert_close(other.log_px_error, annealed.error.double())
+    given = gaps(silent, posterior, split, **few, log_px=(truth, torch.full_like(truth, 0.2)))
+    assert_close(given.log_px, truth)
+    assert f"as given, its own error {0.2 / 10**0.5:.3f} nats" in str(given)
+    with pytest.raises(ShapeError, match=r"shape \(3,\) and its error \(10,\), wanted \(10,\)"):
+        gaps(silent, posterior, split, **few, log_px=(truth[:3], truth))
 
 
 def posterior_full(posterior: Amortized, rows: Batch) -> torch.distributions.MultivariateNormal:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from helpers.digits import digits
 from latentia.core.errors import LatentiaError
 from latentia.data import Dataset, from_arrays
 from latentia.evaluation import Ladder
-from latentia.families import Bernoulli, DiagonalNormal
+from latentia.families import Bernoulli, DiagonalNormal, FullRankNormal
 from latentia.ladder import climb, train_each, train_posterior
 from latentia.ladder import measure as measure_module
 from latentia.ladder import own_training as own_module
@@ -20,7 +21,7 @@ from latentia.ladder.rungs import RUNGS, Scene
 from latentia.learners import ExpectationMaximization, Joint, LearningRate
 from latentia.models import PPCA, BernoulliLogit, Decoded, LatentDirichlet
 from latentia.networks import MLP
-from latentia.posteriors import Exact, PerDatum, SemiAmortized, VariationalFactor
+from latentia.posteriors import Amortized, Exact, PerDatum, Posterior, SemiAmortized, VariationalFactor
 from latentia.priors import StandardNormal
 from latentia.recipe import build_posterior, parse_recipe
 from latentia.report import ladder_chart, standalone
@@ -184,6 +185,8 @@ def test_what_cannot_be_climbed_is_refused(rows: Dataset) -> None:
         climb(LatentDirichlet(2, 64), VariationalFactor(), rows, ("per-datum",))
     with pytest.raises(LatentiaError, match="rows is 0"):
         climb(model, Exact(), rows, ("exact",), rows=0)
+    with pytest.raises(LatentiaError, match="simulated is 3, but temperatures is 0"):
+        climb(model, Exact(), rows, ("exact",), temperatures=0, simulated=3)
     with pytest.raises(LatentiaError, match="training of its own"):
         train_each(parse_recipe({}, "test"), rows, ("exact",))
 
@@ -233,6 +236,40 @@ def test_a_run_s_own_posterior_is_the_rung_of_its_kind(bits: Dataset) -> None:
     assert_close(made.encoder.raw(scene.batch.x), own.encoder.raw(scene.batch.x))
 
 
+def test_a_search_is_in_the_run_s_own_family_and_no_encoder_is_trained_to_read_its_family(bits: Dataset) -> None:
+    trained: list[Posterior] = []
+
+    def taught(one: Posterior) -> float:
+        trained.append(one)
+        return 0.0
+
+    def made(own: Posterior, name: str) -> Posterior:
+        model = Decoded(StandardNormal(2), MLP(2, [8], 32), Bernoulli())
+        return RUNGS[name].make(Scene(model, own, bits.test.batch(torch.arange(3)), taught))
+
+    searches = PerDatum(FullRankNormal(2), 2)
+    for own, family in ((searches, FullRankNormal), (Exact(), DiagonalNormal)):
+        for name in ("per-datum", "iterative"):
+            assert isinstance(getattr(made(own, name), "family", None), family)
+    full = Amortized(MLP(32, [8], 2, per_value=FullRankNormal(2).raw_per_value), FullRankNormal(2))
+    assert isinstance(getattr(made(full, "per-datum"), "family", None), FullRankNormal)
+    made(full, "flow")
+    assert not trained
+    assert isinstance(getattr(made(searches, "encoder"), "family", None), FullRankNormal), "one family for all rungs"
+    assert len(trained) == 1
+
+
+def test_annealing_from_the_prior_trains_no_encoder(bits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the family's density is slow, chains start at the prior."""
+    monkeypatch.setattr(DiagonalNormal, "slow_density", True)
+    model = Decoded(StandardNormal(2), MLP(2, [8], 32), Bernoulli())
+    own = PerDatum(DiagonalNormal(), 2, steps=3)
+    asked: dict[str, Any] = {"rows": 5, "draws": 5, "temperatures": 3, "chains": 2}
+    monkeypatch.setattr(Joint, "step", lambda *_: pytest.fail("an encoder was trained"))
+    found = climb(model, own, bits, ("black-box",), **asked)
+    assert "annealed from the prior, 3 temperatures of 2 chains" in found.estimates
+
+
 def test_the_yardstick_is_the_higher_estimate_and_a_thousand_rows_are_a_thousand(
     bits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +305,29 @@ def test_a_training_of_its_own_takes_parts_and_no_numbers_from_the_recipe(
     assert asked[2].fit.beta == 1.0
 
 
+def test_a_training_of_its_own_takes_the_recipe_s_learner_where_it_is_the_same(
+    rows: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def noted(recipe: Any, **_: Any) -> Any:
+        asked.append(recipe)
+        raise LatentiaError("enough")
+
+    monkeypatch.setattr(own_module, "fit_recipe", noted)
+    values: dict[str, Any] = {"posterior": "exact", "learner": {"name": "em", "m_steps": 7, "m_draws": 3}}
+    with pytest.raises(LatentiaError, match="enough"):
+        train_each(parse_recipe(values, "test"), rows, ("variational-em", "em", "encoder"))
+    assert [recipe.learner for recipe in asked] == [values["learner"], values["learner"], {"name": "joint"}]
+
+
+def test_simulated_rows_are_annealed_in_as_many_temperatures_as_were_asked_for(bits: Dataset) -> None:
+    model = Decoded(StandardNormal(2), MLP(2, [8], 32), Bernoulli())
+    asked: dict[str, Any] = {"rows": 10, "draws": 5, "training_steps": 5, "temperatures": 1, "chains": 2, "simulated": 3}
+    found = climb(model, Exact(), bits, ("encoder",), **asked)
+    assert "annealed from above, 3 rows drawn from the model, 1 temperatures" in found.estimates
+
+
 def test_each_model_s_evidence_lies_above_its_bound(bits: Dataset) -> None:
     values: dict[str, Any] = {
         "latents": 2,
@@ -294,3 +354,48 @@ def test_an_interruption_ends_the_ladder(bits: Dataset, own: bool, monkeypatch: 
     names: tuple[str, ...] = ("encoder", "flow")
     with pytest.raises(KeyboardInterrupt):
         _ = train_each(recipe, bits, names) if own else climb(model, Exact(), bits, names)
+
+
+def _stopping_at(words: str) -> Callable[[str], None]:
+    def told(line: str) -> None:
+        if line == words:
+            raise KeyboardInterrupt
+
+    return told
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_an_interrupted_ladder_has_the_rungs_that_were_finished(bits: Dataset, own: bool) -> None:
+    values: dict[str, Any] = {"latents": 2, "fit": {"epochs": 1, "batch_size": 500}}
+    names = ("encoder", "iterative", "flow")
+    told = _stopping_at("measuring iterative")
+    if own:
+        found = train_each(parse_recipe(values, "test"), bits, names, rows=10, draws=5, told=told)
+    else:
+        model = Decoded(StandardNormal(2), MLP(2, [8], 32), Bernoulli())
+        found = climb(model, Exact(), bits, names, rows=10, draws=5, training_steps=5, simulated=3, told=told)
+        assert found.yardstick == "importance-weighted, 5 draws from encoder"
+        assert list(found.estimates) == [found.yardstick]
+        assert all(p.requires_grad for p in model.parameters())
+    assert [rung.name for rung in found.rungs] == ["encoder"]
+    assert found.interrupted
+    ahead = "iterative, flow" if own else "iterative, flow, annealing, simulated rows"
+    assert found.notes == (f"interrupted; not finished: {ahead}",)
+    assert Ladder.from_dict(found.to_dict()) == found
+
+
+@pytest.mark.parametrize("at", ["annealed importance sampling", "both sides of simulated rows"])
+def test_an_interruption_while_annealing_keeps_every_rung(bits: Dataset, at: str) -> None:
+    model = Decoded(StandardNormal(2), MLP(2, [8], 32), Bernoulli())
+    asked: dict[str, Any] = {"rows": 10, "draws": 5, "training_steps": 5, "temperatures": 3, "chains": 2, "simulated": 3}
+    found = climb(model, Exact(), bits, ("encoder", "encoder+1"), **asked, told=_stopping_at(at))
+    assert [rung.name for rung in found.rungs] == ["encoder", "encoder+1"]
+    kept = ["importance-weighted", "annealed"][: 1 + at.startswith("both")]
+    assert [name.split(",")[0].split(" from ")[0] for name in found.estimates] == kept
+    assert found.interrupted
+
+
+def test_a_ladder_from_before_interruptions_were_kept_is_read(ppca_ladder: Ladder) -> None:
+    values = ppca_ladder.to_dict()
+    del values["interrupted"]
+    assert Ladder.from_dict(values) == ppca_ladder

@@ -16,10 +16,20 @@ from latentia.core import Batch
 from latentia.core.errors import LatentiaError
 from latentia.families import FAMILIES, Bernoulli, DiagonalNormal, Family
 from latentia.gradients import GRADIENTS, AnalyticKL, ScoreFunction
-from latentia.learners import LEARNERS, Joint, KLWeight, Learner, LearningRate, check_schedules
+from latentia.learners import (
+    LEARNERS,
+    Joint,
+    KLWeight,
+    Learner,
+    LearningRate,
+    ReweightedWakeSleep,
+    Sleep,
+    WakeSleep,
+    check_schedules,
+)
 from latentia.models import Decoded, GenerativeModel, LatentDirichlet
 from latentia.networks import MLP
-from latentia.posteriors import Amortized, Exact, PerDatum, Posterior, VariationalFactor
+from latentia.posteriors import Amortized, Exact, PerDatum, Posterior, Table, VariationalFactor
 from latentia.priors import Mixture, Prior, StandardNormal
 
 D, V, B = 2, 6, 16
@@ -28,7 +38,6 @@ DISCRETE, ONLY_ELBO = {"nvil", "enumerated", "relaxed", "rebar", "relax"}, {"ana
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "joint": [{"draws": 3, "bound": Iwae()}, {"clip": 0.5}, {"precision": "bf16"}],
     "em": [{"m_steps": 2, "m_draws": 3, "lr": LearningRate(1e-2)}],
-    "natural-gradient": [{"delay": 1.0, "forgetting": 1.0}],
     "wake-sleep": [{"draws": 3, "clip": 0.5}],
     "reweighted-wake-sleep": [
         {"wake_phi": False},
@@ -36,6 +45,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"wake_theta": False, "lr": LearningRate(1e-2)},
     ],
     "sleep": [{"observed": (0.2, 1.0)}],
+    "natural-gradient": [{"delay": 1.0, "forgetting": 1.0}],
 }
 # Those that move a model's buffers in closed form; one of them by all rows at once.
 CLOSED, ALL_ROWS = {"coordinate-ascent", "natural-gradient"}, {"coordinate-ascent"}
@@ -264,6 +274,14 @@ def nothing_to_learn() -> Joint:
         (lambda: Joint(*parts(), clip=0.0), "clip"),
         (nothing_to_learn, "nothing would move"),
         (lambda: Joint(LatentDirichlet(D, V), parts()[1]), "'coordinate-ascent' or 'natural-gradient'"),
+        (lambda: WakeSleep(*parts(), draws=0), "draws is 0"),
+        (lambda: WakeSleep(*parts(), clip=-1.0), "clip is -1"),
+        (lambda: WakeSleep(parts()[0], Exact()), "Exact has no parameter to learn"),
+        (lambda: WakeSleep(parts()[0], Table(DiagonalNormal(), torch.zeros(5, 2, D))), "a dreamed row has none"),
+        (lambda: ReweightedWakeSleep(*parts(), 2, False, False, False), "no phase moves a parameter"),
+        (lambda: Sleep(*parts(), observed=(0.6, 0.2)), r"observed is \(0.6, 0.2\)"),
+        (lambda: Sleep(*parts(), observed=(0.0, 1.2)), "wanted two shares in order"),
+        (lambda: WakeSleep(*parts(), lr=LearningRate(1e-3, warm_up=9)).check(9), "learning-rate warm-up"),
         (lambda: check_schedules(LearningRate(0.0), KLWeight(), 10), "learning rate"),
         (lambda: check_schedules(LearningRate(0.1), KLWeight(-1.0), 10), "beta"),
         (lambda: check_schedules(LearningRate(0.1), KLWeight(1.0, warm_up=10), 10), "KL warm-up"),

@@ -149,6 +149,8 @@ def test_a_masked_value_counts_for_nothing(name: str, options: dict[str, Any]) -
 @every_model
 def test_every_parameter_gets_a_gradient(name: str, options: dict[str, Any]) -> None:
     model = learner(name, options)
+    if not any(True for _ in model.parameters()):
+        pytest.skip("its factors are buffers, moved in closed form")
     model.log_joint(draw_of_z(model), batch_of(model.sample(B))).sum().backward()
     for parameter, value in model.named_parameters():
         assert value.grad is not None, parameter

@@ -81,8 +81,8 @@ class Stated(PPCA):
 
 
 def make(name: str, family_name: str | None) -> tuple[Posterior, GenerativeModel, Batch]:
-    linear = Stated if name == "variational" else PPCA
-    model = SigmoidBeliefNetwork(**IN_BITS[name]).double() if name in IN_BITS else linear(D, V).double()
+    in_reals = Stated if name == "variational" else PPCA
+    model = SigmoidBeliefNetwork(**IN_BITS[name]).double() if name in IN_BITS else in_reals(D, V).double()
     known: dict[str, Any] = {"model": model, "n_rows": B, "z_shape": (D,), "n_latents": D}
     options = dict(IN_BITS.get(name, {}))
     if family_name is not None:

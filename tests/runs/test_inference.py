@@ -1,5 +1,6 @@
 """Beliefs about named variables: the posterior's, the prior's and each check's, against enumeration."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,8 @@ def test_a_posterior_that_misses_what_is_possible_is_told_from_findings_that_are
     assert any("none of 1,000 draws" in note and "are possible, with log-probability -2." in note for note in found.notes)
     assert all(math.isnan(belief.checked or 0.0) for belief in found.beliefs)
     assert any("fewer than 100" in note for note in found.notes)
+    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert all(belief["checked"] is None for belief in told["beliefs"])
     assert "–" in str(found)  # noqa: RUF001  a dash for what is not known
 
 

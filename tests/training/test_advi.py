@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Beta, Gamma, MultivariateNormal, Normal, constraints
+from torch.distributions import Beta, Gamma, MultivariateNormal, Normal, StudentT, constraints
 from torch.testing import assert_close
 
 from latentia.core.errors import LatentiaError, NonFinite, NoReparameterization
@@ -143,6 +144,58 @@ def test_the_mode_and_its_curvature_are_those_of_a_normal() -> None:
     assert_close(mode.scale_tril(diagonal=True).diagonal(), torch.linalg.inv(COVARIANCE).diagonal().rsqrt())
 
 
+def regression(dtype: torch.dtype) -> LogJoint:
+    """One mode: y ~ N(x w, s), 300 rows; its start at zero meets two float32 values that are equal to the last digit."""
+    rows = torch.Generator().manual_seed(0)
+    x = torch.randn(300, 2, generator=rows)
+    y = x @ torch.tensor([1.0, -2.0]) + 0.5 * torch.randn(300, generator=rows)
+    return LogJoint.of_rows(
+        lambda w, s: Normal(0.0, 3.0).log_prob(w).sum() + Normal(0.0, 1.0).log_prob(s.log()),
+        lambda x, y, w, s: Normal(x @ w, s).log_prob(y),
+        (x.to(dtype), y.to(dtype)),
+        w=(constraints.real, 2),
+        s=constraints.positive,
+    )
+
+
+def test_a_search_in_single_precision_ends_where_one_in_double_does() -> None:
+    truth = find_mode(regression(F64), torch.zeros(3, dtype=F64), steps=1000)
+    assert truth is not None
+    for scale in range(3):
+        start = 0.3 * scale * torch.tensor([1.0, -1.0, 1.0])
+        mode = find_mode(regression(torch.float32), start)
+        assert mode is not None
+        assert truth.near(mode._replace(z=mode.z.double())), scale
+        assert_close(mode.precision.double(), truth.precision, rtol=1e-2, atol=2.0)
+    found = advi(regression(torch.float32), starts=3, steps=5, rounds=1)
+    assert found.modes == 1
+    assert "modes" not in found.verdict
+
+
+def test_a_curvature_that_is_not_a_number_is_found_by_differences() -> None:
+    """Torch's second derivative of logaddexp is NaN where one of its terms is far below the other."""
+
+    def log_density(v: Tensor) -> Tensor:
+        return torch.logaddexp(Normal(-8.0, 0.5).log_prob(v), Normal(8.0, 0.5).log_prob(v) - 3)
+
+    for dtype in (torch.float32, F64):
+        joint = LogJoint(log_density, v=constraints.real)
+        for start, end in ((1.0, 8.0), (-1.0, -8.0)):
+            mode = find_mode(joint, torch.tensor([start], dtype=dtype))
+            assert mode is not None
+            assert_close(mode.z, torch.tensor([end], dtype=dtype), rtol=0, atol=0.02)
+            assert_close(mode.precision, torch.tensor([[4.0]], dtype=dtype), rtol=1e-2, atol=0)
+
+
+def test_starts_that_end_at_one_posterior_are_one_place() -> None:
+    """Without a look for modes each start is fitted by itself."""
+    p = MultivariateNormal(torch.tensor([0.5, -0.5], dtype=F64), torch.tensor([[0.5, 0.3], [0.3, 1.0]], dtype=F64))
+    joint = LogJoint(lambda z: p.log_prob(z), z=(constraints.real, 2))
+    found = advi(joint, starts=2, steps=100, rounds=1, lr=0.1, whiten=False, dtype=F64)
+    assert len(set(found.starts)) == 2
+    assert found.modes == 1
+
+
 def test_two_modes_are_two_places_and_the_starts_disagree() -> None:
     def log_density(v: Tensor) -> Tensor:
         return torch.logaddexp(math.log(0.9) + Normal(8.0, 0.5).log_prob(v), math.log(0.1) + Normal(-8.0, 0.5).log_prob(v))
@@ -173,6 +226,41 @@ def test_a_density_without_a_mode_is_fitted_from_the_unit_normal() -> None:
     assert not found.usable
 
 
+@pytest.mark.parametrize("beyond", [math.nan, math.inf, -math.inf])
+def test_a_density_that_is_not_finite_where_q_draws_is_not_to_be_trusted(beyond: float) -> None:
+    """Not random: with this seed the 500 judging draws stay below 3.2, and the 4,000 of the verdict do not."""
+
+    def log_density(x: Tensor) -> Tensor:
+        return torch.where(x < 3.2, Normal(0.0, 1.0).log_prob(x), torch.tensor(beyond))
+
+    found = advi(LogJoint(log_density, x=constraints.real), starts=1, steps=5, rounds=1, seed=1)
+    assert not math.isfinite(found.gap)
+    assert math.isnan(found.k_hat)
+    assert not found.usable
+    assert 0 < found.lost < 40
+    assert found.verdict.startswith(f"do not trust: the density is not finite in {found.lost} of 4000 draws")
+    with pytest.raises(NonFinite, match=r"not finite in \d+ of 4000 draws") as caught:
+        found.draws(10, resampled=True)
+    assert "\n" not in str(caught.value)
+    assert found.draws(10)["x"].shape == (10,)
+
+
+def test_rounds_that_were_undone_are_no_plateau() -> None:
+    joint = LogJoint(lambda x: StudentT(3.0).log_prob(x - 3).sum(), x=(constraints.real, 3))
+    for lr, how in ((50.0, r"led down by \S+ nats"), (1e30, "left the finite numbers")):
+        found = advi(joint, starts=1, steps=20, rounds=3, lr=lr)
+        assert found.kept == 0
+        assert found.gain < -found.tolerance
+        assert not found.converged
+        assert re.search(f"the last round {how} and was undone, try a smaller lr", found.verdict), found.verdict
+        assert "inf " not in found.verdict
+    # A round that ends where it began, to the tolerance, is a plateau all the same.
+    found = advi(normal_joint(), starts=1, steps=50, rounds=3, dtype=F64)
+    assert found.converged
+    assert abs(found.gain) < found.tolerance
+    assert "undone" not in found.verdict
+
+
 def test_a_seed_is_a_result_and_the_callers_random_state_stays() -> None:
     state = torch.get_rng_state()
     one, two = (advi(normal_joint(), FullRankNormal, starts=2, steps=20, rounds=1, seed=3) for _ in range(2))
@@ -189,6 +277,13 @@ def test_what_cannot_be_fitted_is_refused_in_one_line() -> None:
     cases: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         (nowhere, {}, NonFinite, "none of 4 starts"),
         (normal_joint(), {"starts": 0}, LatentiaError, "starts is 0"),
+        (normal_joint(), {"steps": 1.5}, LatentiaError, "steps is 1.5, wanted a whole number"),
+        (normal_joint(), {"lr": -1.0}, LatentiaError, "lr is -1"),
+        (normal_joint(), {"lr": 0.0}, LatentiaError, "lr is 0"),
+        (normal_joint(), {"lr": math.nan}, LatentiaError, "lr is nan"),
+        (normal_joint(), {"tolerance": -1.0}, LatentiaError, "tolerance is -1"),
+        (normal_joint(), {"family": "full-rank"}, LatentiaError, "'full-rank', wanted a family"),
+        (normal_joint(), {"batch_size": 0}, LatentiaError, "batch_size is 0"),
         (normal_joint(), {"batch_size": 5}, LatentiaError, "of_rows"),
         (normal_joint(), {"family": Bernoulli}, NoReparameterization, "continuous"),
     ]
@@ -196,6 +291,10 @@ def test_what_cannot_be_fitted_is_refused_in_one_line() -> None:
         with pytest.raises(kind, match=words) as caught:
             advi(joint, **options)
         assert "\n" not in str(caught.value)
+    found = advi(normal_joint(), starts=1, steps=1, rounds=1)
+    for n in (0, -1):
+        with pytest.raises(LatentiaError, match=f"n is {n}"):
+            found.draws(n)
 
 
 def reference(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

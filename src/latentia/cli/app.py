@@ -17,6 +17,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+# Of `ladder`: what it does to one model. Where each rung trains its own, the recipe says how long, and nothing is annealed.
+OF_ONE_MODEL = ("steps", "temperatures", "chains", "simulated")
 INTERRUPTED = "interrupted; what was finished before is kept, and what was under way is not"
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `latentia fit` wrote.")]
@@ -126,13 +128,16 @@ def infer(
 
 @app.command()
 def ladder(
+    ctx: typer.Context,
     what: Annotated[
         str, typer.Argument(metavar="RUN|DATA|RECIPE", help="A run's folder; or what `fit` takes, fitted first.")
     ],
     rungs: Annotated[
         str | None, typer.Option(help="Which, by commas: exact, encoder+20, ...; `latentia list rungs`.")
     ] = None,
-    own_training: Annotated[bool, typer.Option("--own-training", help="Train a model for each rung.")] = False,
+    own_training: Annotated[
+        bool, typer.Option("--own-training", help="Train a model for each rung, by the recipe.")
+    ] = False,
     rows: Annotated[int, typer.Option(min=2, help="Held-out rows to measure on.")] = 200,
     draws: Annotated[int, typer.Option(min=1, help="Draws a row for each bound.")] = 500,
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
@@ -147,12 +152,28 @@ def ladder(
     seed: Seed = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """One model under every way of inferring z: bounds, gaps and costs, as a table, a picture and a part of the report."""
+    """One model under every way of inferring z: bounds, gaps and costs, as a table, a picture and a part of the report.
+
+    Ctrl-C keeps the rungs that are finished. --steps, --temperatures, --chains and --simulated are not for --own-training,
+    where the recipe says how long to train, and --set changes the recipe.
+    """
     from latentia.cli import climbing
 
+    _refuse_what_has_no_effect(ctx, own_training, temperatures, simulated)
     names = None if rungs is None else [name.strip() for name in rungs.split(",") if name.strip()]
     asked = climbing.Asked(names, own_training, rows, draws, split, steps, temperatures, chains, simulated, seed)
     climbing.ladder_command(what, asked, list(set_ or []), out, json)
+
+
+def _refuse_what_has_no_effect(ctx: typer.Context, own_training: bool, temperatures: int, simulated: int) -> None:
+    for name in OF_ONE_MODEL if own_training else ():
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter("it has no effect with --own-training; leave it out", ctx, param_hint=f"--{name}")
+    if simulated and not temperatures:
+        raise typer.BadParameter(
+            "such rows are annealed, but --temperatures is 0; leave one of the two out", ctx, param_hint="--simulated"
+        )
 
 
 @app.command()

@@ -11,10 +11,10 @@ from rich.status import Status
 
 from latentia.cli.commands import fit_command
 from latentia.core.errors import LatentiaError, nearest
-from latentia.data import SPLIT_NAMES
+from latentia.data import DATASETS, SPLIT_NAMES
 from latentia.evaluation import Ladder
-from latentia.ladder import DEFAULT_RUNGS, DEFAULT_TRAININGS, TRAININGS, climb, rung_kind, train_each
-from latentia.recipe import parse_recipe, with_overrides
+from latentia.ladder import DEFAULT_RUNGS, DEFAULT_TRAININGS, RUNGS, TRAININGS, climb, rung_kind, train_each
+from latentia.recipe import named_recipes, parse_recipe, with_overrides
 from latentia.runs import RECIPE, REPORT, Run, load
 
 
@@ -37,19 +37,21 @@ def ladder_command(what: str, asked: Asked, overrides: list[str], out: Path | No
     """Load or fit, climb, print, and leave the ladder in the run's folder.
 
     Raises:
-        LatentiaError: an unknown rung; changes of a recipe for a run that is fitted already.
+        LatentiaError: an unknown rung; a folder that is no run; changes of a recipe for a run that is fitted already.
+        KeyboardInterrupt: Ctrl-C, after what was finished is saved and printed.
     """
     _check_names(asked)
     folder = Path(what)
-    if (folder / RECIPE).is_file():
+    if (folder / RECIPE).is_file() or (folder.is_dir() and what not in {*named_recipes(), *DATASETS}):
+        run = load(folder)
         if (overrides and not asked.own_training) or out is not None:
             raise LatentiaError(f"{what} is fitted already, so --set and --out have nothing to change; leave them out.")
     else:
         # Standard output is for the ladder alone where a program reads it.
         folder = fit_command(what, overrides, out, Console(stderr=True) if as_json else None)
-    run = load(folder)
-    if run.history.ended == "interrupted" and not (Path(what) / RECIPE).is_file():
-        raise KeyboardInterrupt
+        run = load(folder)
+        if run.history.ended == "interrupted":
+            raise KeyboardInterrupt
     console = Console(stderr=True)
     with console.status("climbing") as status:
         ladder = _climbed(run, asked, overrides, status)
@@ -60,6 +62,8 @@ def ladder_command(what: str, asked: Asked, overrides: list[str], out: Path | No
     else:
         Console().print(ladder.table())
         Console().print(f"report  {folder / REPORT}", highlight=False, soft_wrap=True)
+    if ladder.interrupted:
+        raise KeyboardInterrupt
 
 
 def _climbed(run: Run, asked: Asked, overrides: list[str], status: Status) -> Ladder:
@@ -96,7 +100,10 @@ def _check_names(asked: Asked) -> None:
     if asked.split not in SPLIT_NAMES:
         raise LatentiaError(f"there is no split {asked.split!r}; {nearest(asked.split, list(SPLIT_NAMES))}")
     for name in asked.rungs or ():
-        if asked.own_training and name not in TRAININGS:
-            raise LatentiaError(f"there is no rung {name!r} with a training of its own; {nearest(name, list(TRAININGS))}")
         if not asked.own_training:
+            if name in TRAININGS and name not in RUNGS:
+                raise LatentiaError(f"rung {name!r} trains a model of its own; add --own-training")
             rung_kind(name)
+        elif name not in TRAININGS:
+            hint = "leave out --own-training" if name in RUNGS else nearest(name, list(TRAININGS))
+            raise LatentiaError(f"there is no rung {name!r} with a training of its own; {hint}")

@@ -1,6 +1,7 @@
 """What ``latentia infer`` does, once its arguments are read."""
 
 import csv
+import io
 import json
 import re
 import sys
@@ -99,13 +100,20 @@ def read_cases(path: Path) -> list[Findings]:
             f"{path} cannot be read ({getattr(error, 'strerror', None) or 'no UTF-8 text'}); check the path."
         ) from None
     if path.suffix == ".csv":
-        rows = list(csv.DictReader(text.splitlines(), strict=True))
+        table = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        try:
+            rows = list(table)
+        except csv.Error as error:
+            raise DataError(f"{path} is no CSV ({error}, line {table.line_num}); mend that line.") from None
+        _check_said_once(path, list(table.fieldnames or []))
         if any(None in row or None in row.values() for row in rows):
             raise DataError(f"{path} has a row with more or fewer values than names; give each name a column.")
         cases: Any = rows
     elif path.suffix == ".json":
         try:
-            cases = json.loads(text)
+            cases = json.loads(text, object_pairs_hook=lambda pairs: _each_once(path, pairs))
+        except DataError:
+            raise
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path} is not JSON ({str(error).splitlines()[0]}); wanted a list of objects.") from None
         cases = [cases] if isinstance(cases, dict) else cases
@@ -114,6 +122,17 @@ def read_cases(path: Path) -> list[Findings]:
     if not isinstance(cases, list) or not cases or not all(isinstance(case, dict) for case in cases):
         raise DataError(f"{path} holds no list of cases, wanted at least one, each with its findings by name.")
     return [{str(k): _said(v) for k, v in case.items() if v is not None and str(v).strip()} for case in cases]
+
+
+def _each_once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    _check_said_once(path, [name for name, _ in pairs])
+    return dict(pairs)
+
+
+def _check_said_once(path: Path, names: list[str]) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{path} says {twice!r} more than once in a case; leave one of them out.")
 
 
 def _said(value: object) -> str:

@@ -14,7 +14,7 @@ from latentia.data import DATASETS, KNOWN_MODELS
 from latentia.distributions import DISTRIBUTIONS
 from latentia.families import FAMILIES
 from latentia.gradients import GRADIENTS
-from latentia.ladder import RUNGS
+from latentia.ladder import RUNGS, TRAININGS
 from latentia.learners import LEARNERS
 from latentia.models import MODELS
 from latentia.networks import ACTIVATIONS, NETWORKS
@@ -30,9 +30,11 @@ def list_command(what: str | None) -> None:
         RecipeError: there is no such kind.
     """
     kinds = _kinds()
-    if what is not None and what not in kinds:
-        raise RecipeError(f"there is nothing called {what!r} to list; {nearest(what, list(kinds))}")
-    for kind in [what] if what else kinds:
+    # "rungs with --own-training" stand under their own title, and are listed as rungs.
+    asked = {kind: kind.split()[0] for kind in kinds}
+    if what is not None and what not in asked.values():
+        raise RecipeError(f"there is nothing called {what!r} to list; {nearest(what, list(dict.fromkeys(asked.values())))}")
+    for kind in [kind for kind, word in asked.items() if what in (None, word)]:
         table = Table(title=kind, title_justify="left", show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)  # a name is there to be copied
         for name, about in kinds[kind].items():
@@ -56,6 +58,7 @@ def _kinds() -> dict[str, Mapping[str, str | tuple[str, ...]]]:
         "bounds": _first_lines(BOUNDS),
         "gradients": _first_lines(GRADIENTS),
         "rungs": {name: kind.about for name, kind in RUNGS.items()},
+        "rungs with --own-training": {name: about for name, (about, _, _) in TRAININGS.items()},
         "distributions": {name: (e.how, e.formula, _authors(e.source)) for name, e in DISTRIBUTIONS.items()},
     }
 

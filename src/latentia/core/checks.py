@@ -1,10 +1,35 @@
 """Checks of shape, support and finiteness that answer with a count, a first place and a likely cause, not with a tensor."""
 
+import math
+from numbers import Integral
+
 import torch
 from torch import Size, Tensor
 from torch.distributions import Distribution
 
-from latentia.core.errors import NonFinite, ShapeError, SupportError
+from latentia.core.errors import LatentiaError, NonFinite, ShapeError, SupportError
+
+
+def check_counts(**counts: int) -> None:
+    """Refuse a number of steps or draws that is not whole, or below 1.
+
+    Raises:
+        LatentiaError: with its name.
+    """
+    for name, value in counts.items():
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+            raise LatentiaError(f"{name} is {value!r}, wanted a whole number, at least 1.")
+
+
+def check_positive(*, zero: bool = False, **values: float) -> None:
+    """Refuse a rate or a tolerance that is not finite, or not above zero (``zero``: below it).
+
+    Raises:
+        LatentiaError: with its name.
+    """
+    for name, value in values.items():
+        if not (math.isfinite(value) and (value > 0 or (zero and value == 0))):
+            raise LatentiaError(f"{name} is {value}, wanted a finite number {'of at least' if zero else 'above'} 0.")
 
 
 def first_place(bad: Tensor) -> str:

@@ -3,6 +3,7 @@
 from latentia.evaluation.annealing import Annealed, Sandwich, ais, reverse_ais, sandwich
 from latentia.evaluation.coherence import Coherence, coherence, diversity, top_words
 from latentia.evaluation.draws import DEFAULT_MEMORY, chunk_sizes, quiet
+from latentia.evaluation.evidence import log_evidence
 from latentia.evaluation.gaps import Gaps, gaps
 from latentia.evaluation.gibbs import Gibbs, gibbs
 from latentia.evaluation.gradient_noise import GradientNoise, gradient_noise
@@ -48,6 +49,7 @@ __all__ = [
     "gradient_noise",
     "k_hats",
     "latents",
+    "log_evidence",
     "mean_and_error",
     "mutual_information",
     "perplexity",

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentia.core.errors import LatentiaError
+from latentia.core.errors import LatentiaError, ShapeError
 from latentia.data import Split
+from latentia.evaluation.annealing import Annealed
 from latentia.evaluation.draws import DEFAULT_MEMORY, quiet, row_totals
+from latentia.evaluation.evidence import log_evidence
 from latentia.evaluation.result import Figure
 from latentia.models import GenerativeModel
 from latentia.posteriors import Amortized, Posterior, RowOptimum, Table, optimize_rows
@@ -24,7 +26,11 @@ class Gaps:
     """One number a row each, (N,) nats; the figures are means over rows with their standard errors.
 
     Attributes:
-        log_px: importance-weighted log p(x), by draws from each row's own optimum; itself a lower bound in the mean.
+        log_px: log p(x), as ``source`` says.
+        log_px_error: what its estimator alone is uncertain of, one standard error; 0 where the model can say it.
+        source: where log p(x) is from: the model, what was given, or importance weighting by draws from each row's own
+            optimum. The last lies below log p(x) in the mean, most where the family is far from the posterior, and so makes
+            the approximation gap too small.
         best: the ELBO at each row's own optimum.
         encoder: the encoder's ELBO.
         converged: share of batches whose search ended because a round gained less than the tolerance.
@@ -33,6 +39,8 @@ class Gaps:
     """
 
     log_px: Tensor
+    log_px_error: Tensor
+    source: str
     best: Tensor
     encoder: Tensor
     converged: float
@@ -55,12 +63,17 @@ class Gaps:
         return Figure.of(self.log_px - self.encoder)
 
     def __str__(self) -> str:
+        # Of the mean, where rows are estimated by themselves.
+        of_mean = float(self.log_px_error.square().sum().sqrt()) / len(self.log_px_error)
         lines = [
-            f"log p(x), weighted   {Figure.of(self.log_px)} nats",
+            f"log p(x)             {Figure.of(self.log_px)} nats",
+            f"  which is           {self.source}, its own error {of_mean:.3f} nats",
             f"best of the family   {Figure.of(self.best)} nats",
             f"encoder              {Figure.of(self.encoder)} nats",
             f"approximation gap    {self.approximation} nats",
             f"amortization gap     {self.amortization} nats",
+            f"search               converged in {self.converged:.0%} of batches, {self.diverged} rows diverged, "
+            f"{self.steps:.0f} steps",
         ]
         return "\n".join(lines)
 
@@ -77,6 +90,7 @@ def gaps(
     tolerance: float = 1e-2,
     seed: int = 0,
     memory: int = DEFAULT_MEMORY,
+    log_px: Annealed | tuple[Tensor, Tensor] | None = None,
 ) -> Gaps:
     """Search each row's best q within the encoder's family, from the encoder's answer, and say what is between the bounds.
 
@@ -92,13 +106,18 @@ def gaps(
         tolerance: nats a row in the mean.
         seed: of all draws; the caller's random state is left as it was.
         memory: bytes that one chunk of draws may take, about.
+        log_px: what to measure the gaps from: annealed importance sampling of the same rows (``ais``), or a pair of log p(x)
+            and its standard error, (N,) nats each. By default what the model says by its ``log_marginal`` and, where it has
+            none, importance weighting by ``draws`` draws from each row's own optimum.
 
     Raises:
         LatentiaError: the posterior is no encoder, so that it has no amortization gap.
+        ShapeError: ``log_px`` is of another number of rows.
     """
     if not isinstance(posterior, Amortized):
         raise LatentiaError(f"gaps are those of an encoder; {type(posterior).__name__} is none; give an Amortized.")
     rows = split.frozen_bits(seed) if split.draw_bits else split
+    said = _said(model, rows, log_px)
     found: list[RowOptimum] = []
     with quiet(model, posterior, seed):
         for batch in rows.batches(ROWS_AT_ONCE):
@@ -111,14 +130,41 @@ def gaps(
     table = Table(posterior.family, torch.cat([each.raw for each in found]))
     # Fresh draws, the same number for both: what the search was judged by is not what it is reported by.
     with quiet(model, table, seed + 2):
-        at_best = row_totals(model, table, rows, draws, memory)
+        at_best = row_totals(model, table, rows, draws, memory, keep=0 if said else len(rows))
     with quiet(model, posterior, seed + 2):
         at_encoder = row_totals(model, posterior, rows, draws, memory)
+    if said is None:
+        # Importance sampling is annealing in a single step.
+        weighted = Annealed(at_best.kept.T, at_best.kept.new_zeros(0, len(rows)))
+        said = f"importance-weighted by {draws} draws from each row's best", weighted.log_marginal, weighted.error
+    source, value, error = said
     return Gaps(
-        log_px=at_best.log_px,
+        log_px=value.to(at_best.elbo),
+        log_px_error=error.to(at_best.elbo),
+        source=source,
         best=at_best.elbo,
         encoder=at_encoder.elbo,
         converged=sum(each.converged for each in found) / len(found),
         diverged=int(sum(int(each.diverged.sum()) for each in found)),
         steps=sum(each.steps for each in found) / len(found),
     )
+
+
+def _said(
+    model: GenerativeModel, rows: Split, log_px: Annealed | tuple[Tensor, Tensor] | None
+) -> tuple[str, Tensor, Tensor] | None:
+    """Source, log p(x) and its error, (N,) each, as given or as the model says it; None where neither is."""
+    if log_px is None:
+        known = log_evidence(model, rows)
+        return known and (known[0], known[1], torch.zeros_like(known[1]))
+    if isinstance(log_px, Annealed):
+        source = f"annealed from {'above' if log_px.upper else 'below'} by {len(log_px.log_weights)} chains"
+        value, error = log_px.log_marginal, log_px.error
+    else:
+        source, (value, error) = "as given", log_px
+    if tuple(value.shape) != (len(rows),) or tuple(error.shape) != (len(rows),):
+        raise ShapeError(
+            f"log_px has shape {tuple(value.shape)} and its error {tuple(error.shape)}, wanted {(len(rows),)} each; "
+            "estimate it for the rows of this split."
+        )
+    return source, value, error

@@ -8,6 +8,10 @@ from rich.table import Table
 
 from latentia.evaluation.result import Figure
 
+# Headers of columns that hold figures; of others, as they stand in a terminal, so that 80 columns are enough for the usual.
+FIGURES = ("bound", "log p(x)", "gap")
+SHORT = {"parameters": "para-\nmeters", "a row": "a\nrow", "train s": "train\ns"}
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -54,6 +58,7 @@ class Ladder:
         estimates: every account of log p(x) that was made, by name, nats a row.
         rungs: in the order they were climbed.
         notes: rungs left out, with the reason.
+        interrupted: Ctrl-C ended it; the rungs are those that were finished.
     """
 
     split: str
@@ -65,6 +70,7 @@ class Ladder:
     estimates: dict[str, Figure]
     rungs: tuple[Rung, ...]
     notes: tuple[str, ...] = ()
+    interrupted: bool = False
 
     @property
     def title(self) -> str:
@@ -106,7 +112,7 @@ class Ladder:
         return "\n".join(["| " + " | ".join(head) + " |", rule, *("| " + " | ".join(line) + " |" for line in rest)])
 
     def table(self) -> Table:
-        """For a terminal."""
+        """For a terminal; where it is too narrow, a figure is broken before its error and nothing else is."""
         head, *rest = self.lines()
         remarks = "\n".join(self.remarks())
         table = Table(
@@ -118,10 +124,14 @@ class Ladder:
             pad_edge=False,
             padding=(0, 1, 0, 0),
         )
+        rows = [[cell.replace("± ", "±") for cell in line] for line in rest]
         for k, name in enumerate(head):
-            table.add_column(name, justify="right" if k else "left", no_wrap=k in (0, 1, 2), min_width=len(name))
-        for line in rest:
-            table.add_row(*line)
+            shown = SHORT.get(name, name)
+            words = [word for row in rows for word in row[k].split()]
+            widest = max(map(len, [*shown.split("\n"), *words]))
+            table.add_column(shown, justify="right" if k else "left", no_wrap=name not in FIGURES, min_width=widest)
+        for row in rows:
+            table.add_row(*row)
         return table
 
     def to_dict(self) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class OneHotBlocks(Family):
         if event_dim != 1 or logits.shape[-1] != self.n_latents:
             raise ShapeError(
                 f"OneHotBlocks describes a vector of {self.n_latents} latents (blocks of {self.sizes}), was given an "
-                f"event {tuple(logits.shape[logits.ndim - event_dim :])}; give the sizes of the model's variables."
+                f"event {tuple(logits.shape[logits.ndim - event_dim :])}; give it a vector, and the sizes of the model's "
+                "variables."
             )
         return Blocks(logits, self.sizes, validate_args=False)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,9 +19,10 @@ from latentia.core.errors import LatentiaError
 from latentia.core.random import seeded
 from latentia.data import Dataset, Split
 from latentia.distributions import discrete_columns
-from latentia.evaluation import Figure, Ladder, Rung, sandwich, some_rows
-from latentia.ladder.measure import Measured, annealed, log_evidence, measure
+from latentia.evaluation import Figure, Ladder, Rung, log_evidence, sandwich, some_rows
+from latentia.ladder.measure import Measured, annealed, measure
 from latentia.ladder.rungs import DEFAULT_RUNGS, RungKind, Scene, rung_kind
+from latentia.ladder.stages import Stages
 from latentia.learners import Joint, LearningRate
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
@@ -28,8 +30,15 @@ from latentia.training import train
 
 BATCH, VALIDATION_ROWS = 100, 500
 Told = Callable[[str], None]
-# What one rung may fail of without taking the others with it; the second is torch's word for what a distribution lacks.
-REASONS = (LatentiaError, NotImplementedError)
+
+
+class _Climbed(NamedTuple):
+    """A rung that was made and measured, and the seconds that its training took."""
+
+    kind: RungKind
+    posterior: Posterior
+    training: float
+    measured: Measured
 
 
 def climb(
@@ -63,19 +72,26 @@ def climb(
         training_steps: steps of 100 rows for each rung that learns.
         temperatures: of annealed importance sampling; 0 leaves it out, as does a model that can say log p(x).
         chains: a row.
-        simulated: rows to draw from the model for annealed estimates from both sides, to say how far to trust them.
+        simulated: rows to draw from the model for annealed estimates from both sides, to say how far to trust them; these
+            take temperatures even where the model can say log p(x).
         seed: of everything random; the caller's random state is left as it was.
         told: is handed a line as each rung begins.
 
     Returns:
-        The ladder; with ``gap`` a rung, row by row, from the yardstick.
+        The ladder; with ``gap`` a rung, row by row, from the yardstick. Ctrl-C ends it early, with the rungs that were
+        finished and what was known of log p(x) by then; where none was, it is passed on.
 
     Raises:
-        LatentiaError: an unknown rung, none that can be had, or no rows; a z on a simplex.
+        LatentiaError: an unknown rung, none that can be had, no rows, or simulated ones without temperatures; a z on a
+            simplex.
     """
     kinds = {name: rung_kind(name) for name in dict.fromkeys(rungs)}
     if rows < 1:
         raise LatentiaError(f"rows is {rows}, wanted at least 1.")
+    if simulated and not temperatures:
+        raise LatentiaError(
+            f"simulated is {simulated}, but temperatures is 0, and such rows are annealed; give some, or none."
+        )
     whole = data.split(split)
     some = some_rows(whole.frozen_bits(seed) if whole.draw_bits else whole, rows)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -92,27 +108,41 @@ def climb(
 
     with _held_still(model), seeded(seed):
         scene = Scene(model, posterior, few.batch(torch.arange(len(few), device=device)), taught)
-        made: dict[str, tuple[RungKind, Posterior, float]] = {}
-        measured: dict[str, Measured] = {}
-        notes: list[str] = []
-        for name, kind in kinds.items():
-            try:
-                told(name)
-                one, seconds = _made(name, kind, scene)
-                told(f"measuring {name}")
-                measured[name] = measure(model, one, some, draws, seed)
-                made[name] = kind, one, seconds
-            except REASONS as reason:
-                notes.append(left_out(name, reason))
-        if not measured:
-            raise LatentiaError(f"no rung is left: {'; '.join(notes) or 'none was named'}; name others with rungs=.")
-        accounts, yardstick = _accounts(scene, measured, some, draws, temperatures, chains, seed, told, notes)
-        estimates = {name: Figure.of(account) for name, account in accounts.items()}
-        if simulated:
-            estimates |= _sandwich(scene, simulated, max(2, temperatures), chains, seed, told, notes)
+        known = log_evidence(model, some)
+        annealing = temperatures > 0 and known is None
+        stages = Stages([*kinds, *["annealing"] * annealing, *["simulated rows"] * (simulated > 0)])
+        climbed: dict[str, _Climbed] = {}
+        accounts: dict[str, Tensor] = {}
+        both_sides: dict[str, Figure] = {}
+        with stages.until_interrupted():
+            for name, kind in kinds.items():
+                with stages.stage(name):
+                    told(name)
+                    one, seconds = _made(name, kind, scene)
+                    told(f"measuring {name}")
+                    climbed[name] = _Climbed(kind, one, seconds, measure(model, one, some, draws, seed))
+            stages.check(climbed)
+            if annealing:
+                with stages.stage("annealing"):
+                    told("annealed importance sampling")
+                    accounts |= _annealed(scene, some, temperatures, chains, seed)
+            if simulated:
+                with stages.stage("simulated rows"):
+                    told("both sides of simulated rows")
+                    both_sides = _both_sides(scene, simulated, temperatures, chains, seed)
+    stages.check(climbed)
+    # By the bound, not by the account itself: the highest of several noisy accounts would be too high.
+    best = max(climbed, key=lambda name: float(climbed[name].measured.elbo.mean()))
+    accounts = {f"importance-weighted, {draws} draws from {best}": climbed[best].measured.log_px, **accounts}
+    if known is not None:
+        yardstick, accounts = known[0], {known[0]: known[1], **accounts}
+    else:
+        yardstick = max(accounts, key=lambda name: float(accounts[name].mean()))
+    estimates = {name: Figure.of(account) for name, account in accounts.items()} | both_sides
     log_px = accounts[yardstick]
-    found = tuple(_rung(name, *made[name], measured[name], log_px, model.z_shape.numel()) for name in measured)
-    return Ladder(split, len(some), draws, False, Figure.of(log_px), yardstick, estimates, found, tuple(notes))
+    found = tuple(_rung(name, one, log_px, model.z_shape.numel()) for name, one in climbed.items())
+    notes = tuple(stages.notes)
+    return Ladder(split, len(some), draws, False, Figure.of(log_px), yardstick, estimates, found, notes, stages.interrupted)
 
 
 def _made(name: str, kind: RungKind, scene: Scene) -> tuple[Posterior, float]:
@@ -152,46 +182,17 @@ def train_posterior(model: GenerativeModel, posterior: Posterior, data: Dataset,
     return time.perf_counter() - began
 
 
-def _accounts(
-    scene: Scene,
-    measured: dict[str, Measured],
-    rows: Split,
-    draws: int,
-    temperatures: int,
-    chains: int,
-    seed: int,
-    told: Told,
-    notes: list[str],
-) -> tuple[dict[str, Tensor], str]:
-    """Every account of log p(x), (N,) nats by name, and which of them the gaps are measured from."""
-    # By the bound, not by the account itself: the highest of several noisy accounts would be too high.
-    best = max(measured, key=lambda name: float(measured[name].elbo.mean()))
-    accounts = {f"importance-weighted, {draws} draws from {best}": measured[best].log_px}
-    known = log_evidence(scene.model, rows)
-    if known is not None:
-        return {known[0]: known[1], **accounts}, known[0]
-    if temperatures:
-        told("annealed importance sampling")
-        try:
-            start = _start(scene)
-            source = "prior" if start is None else "encoder"
-            name = f"annealed from the {source}, {temperatures} temperatures of {chains} chains"
-            accounts[name] = annealed(scene.model, start, rows, temperatures, chains, seed)
-        except REASONS as reason:
-            notes.append(left_out("annealing", reason))
-    return accounts, max(accounts, key=lambda name: float(accounts[name].mean()))
+def _annealed(scene: Scene, rows: Split, temperatures: int, chains: int, seed: int) -> dict[str, Tensor]:
+    """The annealed account of log p(x), (N,) nats by name."""
+    start = _start(scene)
+    source = "prior" if start is None else "encoder"
+    name = f"annealed from the {source}, {temperatures} temperatures of {chains} chains"
+    return {name: annealed(scene.model, start, rows, temperatures, chains, seed)}
 
 
-def _sandwich(
-    scene: Scene, n: int, temperatures: int, chains: int, seed: int, told: Told, notes: list[str]
-) -> dict[str, Figure]:
+def _both_sides(scene: Scene, n: int, temperatures: int, chains: int, seed: int) -> dict[str, Figure]:
     """Annealed estimates from both sides, by name, for rows drawn from the model."""
-    told("both sides of simulated rows")
-    try:
-        both = sandwich(scene.model, n, temperatures, chains, _start(scene), seed=seed)
-    except REASONS as reason:
-        notes.append(left_out("simulated rows", reason))
-        return {}
+    both = sandwich(scene.model, n, temperatures, chains, _start(scene), seed=seed)
     where = f"{n} rows drawn from the model, {temperatures} temperatures"
     return {f"annealed from below, {where}": both.lower, f"annealed from above, {where}": both.upper}
 
@@ -203,23 +204,22 @@ def _start(scene: Scene) -> Posterior | None:
     """
     if discrete_columns(scene.model.prior()) is not None:
         return None
-    return None if scene.encoder.family.slow_density else scene.encoder
+    return None if scene.family.slow_density else scene.encoder
 
 
-def _rung(
-    name: str, kind: RungKind, one: Posterior, training: float, found: Measured, log_px: Tensor, n_latents: int
-) -> Rung:
-    family = getattr(one, "family", None)
+def _rung(name: str, one: _Climbed, log_px: Tensor, n_latents: int) -> Rung:
+    found = one.measured
+    family = getattr(one.posterior, "family", None)
     bad = int((~torch.isfinite(found.elbo)).sum())
     return Rung(
         name,
-        kind.about,
+        one.kind.about,
         Figure.of(found.elbo),
         Figure.of(log_px.double() - found.elbo),
         found.seconds,
-        parameters=sum(p.numel() for p in one.parameters()),
-        per_row=family.raw_per_value * n_latents if kind.searched and family else 0,
-        training=training,
+        parameters=sum(p.numel() for p in one.posterior.parameters()),
+        per_row=family.raw_per_value * n_latents if one.kind.searched and family else 0,
+        training=one.training,
         notes=(f"the bound is not finite in {bad} of {len(found.elbo)} rows",) if bad else (),
     )
 
@@ -239,8 +239,3 @@ def _held_still(model: GenerativeModel) -> Iterator[None]:
         for module, training in was_training:
             module.training = training
         model.fresh = fresh
-
-
-def left_out(name: str, reason: Exception) -> str:
-    """A note on what is missing, and why."""
-    return f"{name} left out: {str(reason).rstrip('.') or type(reason).__name__}"

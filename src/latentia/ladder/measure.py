@@ -1,6 +1,5 @@
 """What is measured of a posterior on held-out rows: its bound, its weighted evidence, its time."""
 
-import inspect
 import time
 from typing import NamedTuple
 
@@ -9,11 +8,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from latentia.core import Batch
-from latentia.core.errors import LatentiaError, NonFinite
+from latentia.core.errors import NonFinite
 from latentia.data import Split
 from latentia.evaluation import ais, quiet
 from latentia.evaluation.draws import row_totals
-from latentia.models import GenerativeModel, HasExactPosterior
+from latentia.models import GenerativeModel
 from latentia.posteriors import Exact, Posterior
 
 ROWS_AT_ONCE = 200
@@ -68,25 +67,6 @@ def measure(model: GenerativeModel, posterior: Posterior, rows: Split, draws: in
     with quiet(model, timed, seed):
         found = row_totals(model, timed, rows, draws)
     return Measured(found.elbo, found.log_px, 1000 * timed.seconds / timed.rows)
-
-
-def log_evidence(model: GenerativeModel, rows: Split) -> tuple[str, Tensor] | None:
-    """How the model says log p(x) of ``rows`` without z, and what it says, (N,) nats; None where it cannot."""
-    say, of_batch = getattr(model, "log_marginal", None), getattr(model, "log_evidence", None)
-    if of_batch is not None:
-        try:
-            with torch.no_grad():
-                return "exact", torch.cat([of_batch(batch) for batch in rows.batches(ROWS_AT_ONCE)])
-        except LatentiaError:  # more work than a machine should do
-            return None
-    if say is None:
-        return None
-    holed = rows.mask is not None
-    if holed and "mask" not in inspect.signature(say).parameters:
-        return None
-    with torch.no_grad():
-        found = torch.cat([say(b.x, mask=b.mask) if holed else say(b.x) for b in rows.batches(ROWS_AT_ONCE)])
-    return "exact" if isinstance(model, HasExactPosterior) else "by quadrature", found
 
 
 def annealed(

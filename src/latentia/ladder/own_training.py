@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from latentia.core.errors import LatentiaError, nearest
 from latentia.data import Dataset, Split
-from latentia.evaluation import Figure, Ladder, Rung, some_rows
+from latentia.evaluation import Figure, Ladder, Rung, log_evidence, some_rows
 from latentia.families import DiagonalNormal
-from latentia.ladder.climb import REASONS, VALIDATION_ROWS, Told, left_out
-from latentia.ladder.measure import log_evidence, measure
+from latentia.ladder.climb import VALIDATION_ROWS, Told
+from latentia.ladder.measure import measure
 from latentia.ladder.rungs import ITERATIVE
+from latentia.ladder.stages import Stages
 from latentia.posteriors import POSTERIORS, Amortized, Exact, PerDatum
 from latentia.recipe import Component, Recipe, constructor_parameters, default_posterior_family
 from latentia.runs import Run, fit_recipe, for_learner
@@ -61,7 +62,8 @@ def train_each(
     higher bound: its own, and a search a row from nothing.
 
     Args:
-        recipe: its model, bound and schedule serve all rungs; its posterior's networks and family serve those that have one.
+        recipe: its model, bound and schedule serve all rungs; its posterior's networks and family serve those that have one,
+            its learner's options those with the same learner.
         data: rows to learn from and to measure on.
         rungs: names, of ``TRAININGS``; ones that the model cannot have are left out and named in the notes.
         split: of ``data``.
@@ -69,6 +71,9 @@ def train_each(
         draws: draws a row.
         seed: of the draws; the training's is the recipe's.
         told: is handed a line as each rung begins.
+
+    Returns:
+        The ladder; after Ctrl-C, as ``climb``, with the rungs that were finished.
 
     Raises:
         LatentiaError: an unknown rung, or none that can be had.
@@ -80,18 +85,18 @@ def train_each(
     some = some_rows(whole.frozen_bits(seed) if whole.draw_bits else whole, rows)
     # Each epoch looks at validation rows, which a search makes dear.
     data = replace(data, valid=some_rows(data.valid, VALIDATION_ROWS)) if len(data.valid) else data
-    found, notes = [], []
-    for name in dict.fromkeys(rungs):
-        told(f"training {name}")
-        try:
-            run = _trained(name, recipe, data)
-            told(f"measuring {name}")
-            found.append(_measured(name, run, some, draws, seed))
-        except REASONS as reason:
-            notes.append(left_out(name, reason))
-    if not found:
-        raise LatentiaError(f"no rung is left: {'; '.join(notes)}; name others with rungs=.")
-    return Ladder(split, len(some), draws, True, None, "each model's own", {}, tuple(found), tuple(notes))
+    stages = Stages(dict.fromkeys(rungs))
+    found: list[Rung] = []
+    with stages.until_interrupted():
+        for name in dict.fromkeys(rungs):
+            with stages.stage(name):
+                told(f"training {name}")
+                run = _trained(name, recipe, data)
+                told(f"measuring {name}")
+                found.append(_measured(name, run, some, draws, seed))
+    stages.check(found)
+    notes = tuple(stages.notes)
+    return Ladder(split, len(some), draws, True, None, "each model's own", {}, tuple(found), notes, stages.interrupted)
 
 
 def _trained(name: str, recipe: Recipe, data: Dataset) -> Run:
@@ -100,6 +105,7 @@ def _trained(name: str, recipe: Recipe, data: Dataset) -> Run:
     # The recipe's numbers of steps and draws are its own posterior's; networks and families serve all.
     own = recipe.posterior["name"] == changes["name"]
     kept = {option: value for option, value in recipe.posterior.items() if option in has and (own or option in PARTS)}
+    learner = recipe.learner if recipe.learner["name"] == learner["name"] else learner
     changed = for_learner(recipe, learner).model_copy(update={"posterior": {**kept, **changes}})
     run = fit_recipe(changed, data=data, progress=False)
     if run.history.ended == "interrupted":

@@ -55,6 +55,22 @@ class Scene:
         self.model, self.own, self.batch, self.train = model, own, batch, train
         self.encoder_seconds = 0.0
 
+    @property
+    def family(self) -> Family:
+        """A copy of the run's own, which its encoder has, too; diagonal normals where its posterior has none."""
+        return deepcopy(getattr(self.own, "family", None)) or DiagonalNormal()
+
+    @property
+    def encoder_component(self) -> Component:
+        """How to build another encoder like the model's; nothing is trained to know it."""
+        own = self.own.encoder if isinstance(self.own, SemiAmortized) else self.own
+        try:
+            component = describe_posterior(own)
+        except RecipeError:
+            component = {}
+        wanted = component if isinstance(own, Amortized) else {k: v for k, v in component.items() if k == "family"}
+        return {**wanted, "name": "amortized"}
+
     @cached_property
     def encoder(self) -> Amortized:
         """The model's own encoder, or one trained for it when it is first asked for."""
@@ -62,7 +78,7 @@ class Scene:
             return self.own
         if isinstance(self.own, SemiAmortized):
             return self.own.encoder
-        found = build_posterior({"name": "amortized"}, self.model)
+        found = build_posterior(self.encoder_component, self.model)
         assert isinstance(found, Amortized)
         self.encoder_seconds = self.train(found)
         return found
@@ -105,10 +121,7 @@ def _n_latents(scene: Scene) -> int:
 
 def _like(scene: Scene, changes: Component) -> Posterior:
     """A fresh posterior with networks like the encoder's."""
-    try:
-        component = describe_posterior(scene.encoder)
-    except RecipeError:
-        component = {"name": "amortized"}
+    component = scene.encoder_component
     # Networks and families serve all; other options are the encoder's own.
     has = constructor_parameters(POSTERIORS[changes.get("name", component["name"])])
     kept = {option: value for option, value in component.items() if option in ("name", *has)}
@@ -172,7 +185,7 @@ def _flow(scene: Scene) -> Posterior:
     if _n_latents(scene) < 2:
         raise LatentiaError("a flow needs at least two latents")
     found = _like(scene, {"family": {"name": "inverse-autoregressive"}})
-    if isinstance(found, Amortized) and isinstance(scene.encoder.family, DiagonalNormal):
+    if isinstance(found, Amortized) and isinstance(scene.family, DiagonalNormal):
         _begin_at(found, scene.encoder)
     return found
 
@@ -204,8 +217,8 @@ RUNGS: dict[str, RungKind] = {
         searched=True,
     ),
     "per-datum": RungKind(
-        "per-datum VI from nothing, in the encoder's family: 1,000 reparameterized steps of 8 draws",
-        lambda s: _searched(s, lambda: PerDatum(deepcopy(s.encoder.family), _n_latents(s), steps=1000, draws=8)),
+        "per-datum VI from nothing, in the run's own family: 1,000 reparameterized steps of 8 draws",
+        lambda s: _searched(s, lambda: PerDatum(s.family, _n_latents(s), steps=1000, draws=8)),
         searched=True,
     ),
     "full-rank": RungKind(

@@ -12,11 +12,11 @@ from latentia.learners.wake_sleep import ReweightedWakeSleep, Sleep, WakeSleep
 LEARNERS: dict[str, type[Learner]] = {
     "joint": Joint,
     "em": ExpectationMaximization,
-    "coordinate-ascent": CoordinateAscent,
-    "natural-gradient": NaturalGradient,
     "wake-sleep": WakeSleep,
     "reweighted-wake-sleep": ReweightedWakeSleep,
     "sleep": Sleep,
+    "coordinate-ascent": CoordinateAscent,
+    "natural-gradient": NaturalGradient,
 }
 
 __all__ = [

@@ -12,6 +12,7 @@ from torch.distributions import Distribution
 
 from latentia.bounds import Bound, Elbo
 from latentia.core import Batch
+from latentia.core.checks import check_shape
 from latentia.core.errors import LatentiaError, NoClosedForm
 from latentia.data import Split
 from latentia.distributions import closed_kl
@@ -86,7 +87,11 @@ class CoordinateAscent(Learner):
         Raises:
             LatentiaError: a minibatch, whose best factors would forget the other rows.
             NoClosedForm: the batch has a mask.
+            ShapeError: rows of another shape than the model's.
         """
+        check_shape(
+            "a row of the batch", batch.x.shape[1:], self.model.x_shape, cure="build the model for rows of this shape."
+        )
         if len(batch.x) != batch.n_rows:
             raise LatentiaError(
                 f"coordinate ascent steps on all {batch.n_rows} training rows at once, got {len(batch.x)}; "

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from latentia.bounds import Bound, Elbo
 from latentia.core import Batch
+from latentia.core.checks import check_counts, check_shape
 from latentia.core.errors import LatentiaError, NoClosedForm
 from latentia.distributions import closed_kl
 from latentia.learners.base import Learner
@@ -56,9 +57,7 @@ class ExpectationMaximization(Learner):
             raise NoClosedForm(
                 f"{type(model).__name__} has no exact posterior for an E step; give PerDatum(...), or use Joint."
             )
-        for name, value in (("m_steps", m_steps), ("m_draws", m_draws)):
-            if value < 1:
-                raise LatentiaError(f"{name} is {value}, wanted at least 1.")
+        check_counts(m_steps=m_steps, m_draws=m_draws)
         closed = isinstance(posterior, Exact) and isinstance(model, HasMStep)
         frozen = [name for name, value in model.named_parameters() if not value.requires_grad]
         if closed and frozen:
@@ -87,7 +86,11 @@ class ExpectationMaximization(Learner):
             LatentiaError: a minibatch for an M step in closed form; or what ``maximize`` refuses, the parameters being left
                 as they were.
             NoClosedForm: the batch has a mask and the posterior is the exact one.
+            ShapeError: rows of another shape than the model's.
         """
+        check_shape(
+            "a row of the batch", batch.x.shape[1:], self.model.x_shape, cure="build the model for rows of this shape."
+        )
         self.posterior.before_step(self.model, batch)
         log = self._step_in_closed_form(self._closed, batch) if self._closed is not None else self._step_by_gradient(batch)
         self.steps += 1

@@ -31,10 +31,10 @@ MODELS: dict[str, type[GenerativeModel]] = {
     "ppca": PPCA,
     "factor-analysis": FactorAnalysis,
     "bernoulli-logit": BernoulliLogit,
-    "lda": LatentDirichlet,
     "noisy-or": NoisyOr,
     "bayes-net": BayesNet,
     "sigmoid-belief": SigmoidBeliefNetwork,
+    "lda": LatentDirichlet,
 }
 
 __all__ = [

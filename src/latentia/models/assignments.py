@@ -12,8 +12,9 @@ from torch.distributions import Distribution
 from torch.distributions.constraints import Constraint
 from torch.types import _size
 
+from latentia.core.errors import LatentiaError
 from latentia.distributions import OneHotBlocks, OneHotBlocksSupport, block_columns
-from latentia.models.bayes_tables import Variable, levels
+from latentia.models.bayes_tables import MOST_CELLS, Variable, levels
 
 
 class AssignmentTables(nn.Module):
@@ -47,6 +48,11 @@ class AssignmentTables(nn.Module):
                 parents[i, k], strides[i, k] = v.parents[k], step
                 step *= self.sizes[v.parents[k]]
         rows = torch.tensor([len(v.table) for v in variables])
+        if int(rows.sum()) * widest > MOST_CELLS:
+            raise LatentiaError(
+                f"the tables have {int(rows.sum())} rows, and one variable {widest} states, to which all rows are padded: "
+                f"{int(rows.sum()) * widest} cells, {MOST_CELLS} is the limit; give that variable fewer states."
+            )
         table = torch.zeros(int(rows.sum()), widest, dtype=torch.float64)
         for i, at in enumerate((rows.cumsum(0) - rows).tolist()):
             table[at : at + len(variables[i].table), : self.sizes[i]] = variables[i].table

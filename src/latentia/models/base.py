@@ -19,11 +19,13 @@ class GenerativeModel(nn.Module, ABC):
         x_shape: shape of one x.
         z_shape: shape of one z.
         fresh: True until training rows were looked at; a trained model is never put back to its start.
+        shows_latents: x is a copy of z, of which a mask says what was seen.
     """
 
     x_shape: Size
     z_shape: Size
     fresh: bool = True
+    shows_latents: bool = False
 
     @abstractmethod
     def prior(self, given: Tensor | None = None) -> Distribution:
@@ -134,6 +136,36 @@ class HasCoordinateAscent(Protocol):
 
 
 @runtime_checkable
+class HasNamedEvidence(Protocol):
+    """A model whose observations and latents have names."""
+
+    def evidence(self, observed: Mapping[str, str]) -> tuple[Tensor, Tensor]:
+        """Findings {name: value} as x (*x_shape) and mask (*x_shape), True where something was said; x is zero elsewhere.
+
+        Raises:
+            LatentiaError: a name or a value that the model does not know, with the nearest.
+        """
+        ...
+
+    def answers(self, mean: Tensor) -> list[tuple[str, str, float]]:
+        """(variable, state, probability) for a mean (*z_shape) of q."""
+        ...
+
+
+@runtime_checkable
+class HasExactMarginals(Protocol):
+    """A model that can say the posterior's mean without sampling, for some batches at least."""
+
+    def exact_marginals(self, batch: Batch) -> Tensor:
+        """E[z | x]: (B, *z_shape), float64.
+
+        Raises:
+            LatentiaError: evidence that cannot be, or more work than a machine should do.
+        """
+        ...
+
+
+@runtime_checkable
 class HasSearchedPosterior(HasCoordinateAscent, Protocol):
     """A model whose ``variational_posterior`` is the end of a search, and so may be worse than an earlier answer."""
 
@@ -170,35 +202,5 @@ class HasNaturalGradient(HasCoordinateAscent, Protocol):
             batch: some training rows.
             q: q(z) of these rows.
             rate: in [0, 1].
-        """
-        ...
-
-
-@runtime_checkable
-class HasNamedEvidence(Protocol):
-    """A model whose observations and latents have names."""
-
-    def evidence(self, observed: Mapping[str, str]) -> tuple[Tensor, Tensor]:
-        """Findings {name: value} as x (*x_shape) and mask (*x_shape), True where something was said; x is zero elsewhere.
-
-        Raises:
-            LatentiaError: a name or a value that the model does not know, with the nearest.
-        """
-        ...
-
-    def answers(self, mean: Tensor) -> list[tuple[str, str, float]]:
-        """(variable, state, probability) for a mean (*z_shape) of q."""
-        ...
-
-
-@runtime_checkable
-class HasExactMarginals(Protocol):
-    """A model that can say the posterior's mean without sampling, for some batches at least."""
-
-    def exact_marginals(self, batch: Batch) -> Tensor:
-        """E[z | x]: (B, *z_shape), float64.
-
-        Raises:
-            LatentiaError: evidence that cannot be, or more work than a machine should do.
         """
         ...

@@ -39,6 +39,8 @@ class BayesNet(GenerativeModel):
         LatentiaError: whatever keeps the variables from being a network, as ``checked_variables`` says.
     """
 
+    shows_latents = True
+
     def __init__(self, variables: list[dict[str, Any]]) -> None:
         super().__init__()
         self.nodes = checked_variables(variables)

@@ -136,19 +136,26 @@ def bijection(constraint: Constraint) -> Transform:
     """The map from free real numbers onto ``constraint``, with its log |det J|.
 
     Raises:
-        LatentiaError: the constraint is discrete, or no bijection onto it is known.
+        LatentiaError: the constraint is discrete, or no bijection onto it is known; or it joins others along an axis counted
+            from the front, where draws have theirs.
     """
     if (own := _OWN.get(type(constraint))) is not None:
         return own
-    if not constraint.is_discrete:
-        try:
-            found = biject_to(constraint)
-        except NotImplementedError:
-            found = None
-        if found is not None and found.bijective:
-            return found
+    inner = getattr(constraint, "base_constraint", constraint)
+    if isinstance(inner, (constraints.cat, constraints.stack)) and inner.dim >= 0:
+        raise LatentiaError(
+            f"a {type(inner).__name__.strip('_').lower()} along axis {inner.dim} would take the axis of draws for its own; "
+            "count from the end, as in dim=-1, or give each part a parameter of its own."
+        )
+    try:
+        discrete = constraint.is_discrete
+        found = None if discrete else biject_to(constraint)
+    except NotImplementedError:  # a constraint that depends on others does not even say whether it is discrete
+        discrete, found = False, None
+    if found is not None and found.bijective:
+        return found
     raise LatentiaError(
-        f"{'whole numbers' if constraint.is_discrete else constraint} cannot be written as free real numbers; "
+        f"{'whole numbers' if discrete else type(constraint).__name__.strip('_')} cannot be written as free real numbers; "
         "sum a discrete parameter out, or take a constraint such as real, positive, simplex, ordered, interval(a, b)."
     )
 

@@ -47,7 +47,7 @@ def plan(variables: Sequence[Variable]) -> Plan:
         LatentiaError: the variables hang together so closely that the largest table has more than four million cells.
     """
     sizes = [len(variable.states) for variable in variables]
-    scopes = [{i, *variable.parents} for i, variable in enumerate(variables)]
+    scopes = [{i, *_open_parents(variable, sizes)} for i, variable in enumerate(variables)]
     best = min((_greedy(sizes, scopes, by_links) for by_links in (False, True)), key=lambda found: found.cells)
     if best.widest > MOST_CELLS:
         raise LatentiaError(
@@ -55,6 +55,11 @@ def plan(variables: Sequence[Variable]) -> Plan:
             "network, or Gibbs sampling."
         )
     return best
+
+
+def _open_parents(variable: Variable, sizes: Sequence[int]) -> list[int]:
+    """Parents of more than one state: any other says nothing, and an axis each would be more than einsum has letters for."""
+    return [parent for parent in variable.parents if sizes[parent] > 1]
 
 
 def _greedy(sizes: Sequence[int], scopes: Sequence[set[int]], by_links: bool) -> Plan:
@@ -100,8 +105,9 @@ def log_sum(variables: Sequence[Variable], found: Plan, indicators: Tensor) -> T
     sizes = [len(variable.states) for variable in variables]
     factors = [Factor((ROWS, i), block) for i, block in enumerate(indicators.split(sizes, 1))]
     for i, v in enumerate(variables):
-        table = v.table.to(indicators.device).reshape([*(sizes[parent] for parent in v.parents), sizes[i]])
-        factors.append(Factor((*v.parents, i), table))
+        parents = _open_parents(v, sizes)
+        table = v.table.to(indicators.device).reshape([*(sizes[parent] for parent in parents), sizes[i]])
+        factors.append(Factor((*parents, i), table))
     log_scale = torch.zeros_like(indicators[:, 0])
     done = []
     for i in found.order:

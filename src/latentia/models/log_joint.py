@@ -5,7 +5,7 @@ Differentiation Variational Inference. Many draws are one call, by torch.func.vm
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, cast
 
@@ -84,7 +84,7 @@ class LogJoint:
         cls,
         log_prior: Callable[..., Tensor],
         log_likelihood: Callable[..., Tensor],
-        data: Tensor | tuple[Tensor, ...],
+        data: Tensor | Sequence[Tensor],
         /,
         **parameters: Shaped,
     ) -> "LogJoint":
@@ -93,15 +93,18 @@ class LogJoint:
         Args:
             log_prior: parameters by name -> scalar, nats.
             log_likelihood: (x, **parameters) -> (B,) nats a row; with several data tensors, (x, y, **parameters).
-            data: (N, ...) or several of them with the same N.
+            data: (N, ...), or a tuple or list of such tensors with the same N.
             **parameters: as for the class.
 
         Raises:
             ShapeError: data tensors of unlike length, or of none.
+            LatentiaError: data that are no tensors.
         """
         joint = cls(log_prior, **parameters)
-        joint._data = data if isinstance(data, tuple) else (data,)
-        sizes = {len(each) for each in joint._data}
+        joint._data = (data,) if isinstance(data, Tensor) else tuple(data)
+        if strange := [type(each).__name__ for each in joint._data if not isinstance(each, Tensor)]:
+            raise LatentiaError(f"the data hold a {strange[0]}, wanted tensors; give torch.as_tensor of each.")
+        sizes = {len(each) if each.ndim else 0 for each in joint._data}
         if len(sizes) != 1 or not max(sizes):
             raise ShapeError(f"the data have {sorted(sizes)} rows, wanted the same number, at least 1, in each tensor.")
         joint.n_rows, joint._log_likelihood = sizes.pop(), log_likelihood
@@ -118,7 +121,7 @@ class LogJoint:
         lead = z.ndim - 1
         out, log_slope = {}, z.new_zeros(z.shape[:-1])
         for name, site in self.sites.items():
-            free = z[..., site.start : site.stop].reshape(*z.shape[:-1], *site.free_shape)
+            free = z[..., site.start : site.stop].reshape(z.shape[:-1] + site.free_shape)
             value = cast("Tensor", site.transform(free))  # torch types a cached answer as maybe none
             out[name] = value
             log_slope = log_slope + jacobian_of(site.transform, free, value, lead)

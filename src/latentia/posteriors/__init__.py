@@ -22,9 +22,9 @@ POSTERIORS: dict[str, type[Posterior]] = {
     "amortized": Amortized,
     "semi-amortized": SemiAmortized,
     "iterative": Iterative,
-    "variational": VariationalFactor,
     "clamped": Clamped,
     "layered": Layered,
+    "variational": VariationalFactor,
 }
 
 __all__ = [

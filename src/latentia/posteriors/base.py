@@ -29,7 +29,7 @@ class Posterior(nn.Module, ABC):
         """A hook: what belongs to these training rows is brought up to date. Does nothing unless overridden."""
 
     def diagnose(self, model: GenerativeModel, batch: Batch) -> str | None:
-        """Why an answer for these rows is not finite, with the cure, if the posterior knows; None unless overridden."""
+        """Why an answer for these rows is of no use, with the cure, if the posterior knows; None unless overridden."""
         return None
 
     def start_at(self, x: Tensor) -> None:

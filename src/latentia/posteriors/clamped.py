@@ -56,6 +56,15 @@ class Clamped(Posterior):
         return self.encoder.family
 
     def infer(self, model: GenerativeModel, batch: Batch) -> Distribution:
+        """As ``encode``.
+
+        Raises:
+            ShapeError: x is no part of this model's z, so that what was seen says nothing of it for certain.
+        """
+        if not model.shows_latents:
+            raise ShapeError(
+                f"Clamped takes what was seen of x for z itself, which {type(model).__name__}'s x is not; use 'amortized'."
+            )
         return self.encode(batch.x, batch.mask)
 
     def encode(self, x: Tensor, mask: Tensor | None = None) -> Distribution:

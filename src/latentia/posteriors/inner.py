@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from latentia.core import Batch
-from latentia.core.errors import LatentiaError, NoClosedForm, NoReparameterization
+from latentia.core.errors import NoClosedForm, NoReparameterization
 from latentia.core.random import CommonNoise, seeded
 from latentia.distributions import closed_kl
 from latentia.families import Family
@@ -24,17 +24,6 @@ def check_reparameterized(family: Family, raw: Tensor) -> None:
         raise NoReparameterization(
             f"draws of {type(family).__name__} carry no gradient, which the search needs; use a continuous family."
         )
-
-
-def check_counts(**counts: int) -> None:
-    """Refuse a number of steps or draws below 1.
-
-    Raises:
-        LatentiaError: with its name.
-    """
-    for name, value in counts.items():
-        if value < 1:
-            raise LatentiaError(f"{name} is {value}, wanted at least 1.")
 
 
 def landing_slope(

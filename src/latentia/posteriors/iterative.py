@@ -8,13 +8,14 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from latentia.core import Batch
+from latentia.core.checks import check_counts
 from latentia.core.errors import ShapeError
 from latentia.core.random import seeded
 from latentia.families import Family
 from latentia.models import GenerativeModel
 from latentia.networks import Network
 from latentia.posteriors.base import Posterior
-from latentia.posteriors.inner import check_counts, check_reparameterized, landing_slope
+from latentia.posteriors.inner import check_reparameterized, landing_slope
 
 
 class Iterative(Posterior):

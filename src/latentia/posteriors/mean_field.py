@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from latentia.core import Batch
+from latentia.core.checks import check_counts
 from latentia.core.errors import NoClosedForm
 from latentia.models import GenerativeModel, HasExactPosterior
 from latentia.posteriors.base import Posterior
-from latentia.posteriors.inner import check_counts
 
 
 class MeanField(Posterior):

@@ -10,13 +10,15 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from latentia.core import Batch
-from latentia.core.errors import LatentiaError
+from latentia.core.checks import check_counts, check_positive, check_shape
+from latentia.core.errors import LatentiaError, nearest
 from latentia.core.random import seeded
 from latentia.families import Family
 from latentia.models import GenerativeModel
 from latentia.posteriors.base import Posterior
-from latentia.posteriors.inner import check_counts, check_reparameterized, judged_bound, landing_slope, per_row, score_slope
+from latentia.posteriors.inner import check_reparameterized, judged_bound, landing_slope, per_row, score_slope
 
+GRADIENTS = ["reparameterized", "score-function"]
 WINDOW, JUDGES, SMALLEST_SHARE = 10, 32, 1 / 32
 
 
@@ -44,7 +46,8 @@ class PerDatum(Posterior):
             and needs more draws.
 
     Raises:
-        LatentiaError: no steps, no draws, or fewer than two with the score function.
+        LatentiaError: no steps, no draws, or fewer than two with the score function; a rate that is not positive, a negative
+            tolerance, or another gradient.
         NoReparameterization: draws of the family carry no gradient, and the gradient is the reparameterized one.
     """
 
@@ -64,6 +67,10 @@ class PerDatum(Posterior):
     ) -> None:
         super().__init__()
         check_counts(n_latents=n_latents, steps=steps, table_steps=table_steps, draws=draws)
+        check_positive(lr=lr)
+        check_positive(tolerance=tolerance, zero=True)
+        if gradient not in GRADIENTS:
+            raise LatentiaError(f"gradient is {gradient!r}; {nearest(str(gradient), GRADIENTS)}.")
         self.family, self.n_latents = family, n_latents
         self.steps, self.table, self.table_steps = steps, table, table_steps
         self.lr, self.draws, self.tolerance, self.gradient = lr, draws, tolerance, gradient
@@ -78,7 +85,12 @@ class PerDatum(Posterior):
             check_reparameterized(family, torch.zeros(1, family.raw_per_value, n_latents))
 
     def infer(self, model: GenerativeModel, batch: Batch) -> Distribution:
-        """A row's own numbers where the table has them, in training; else the end of its search. No gradient passes."""
+        """A row's own numbers where the table has them, in training; else the end of its search. No gradient passes.
+
+        Raises:
+            ShapeError: the model's z is of another length.
+        """
+        self._check_fit(model)
         raw = self.raw[batch.row] if self._in_table(batch) else self.search(model, batch)
         return self.family.distribution(raw, event_dim=1)
 
@@ -86,6 +98,7 @@ class PerDatum(Posterior):
         """In training with a table: move these rows' numbers on."""
         if not (self.table and self.training):
             return
+        self._check_fit(model)
         if not self._in_table(batch):
             blank = self._blank(batch)
             self.raw = blank[:1].new_zeros(batch.n_rows, *blank.shape[1:])
@@ -99,6 +112,11 @@ class PerDatum(Posterior):
             if self.tolerance:
                 return self._climb_until(model, batch, self._blank(batch))
             return self._climb(model, batch, self._blank(batch), self.steps, falls=True)
+
+    def _check_fit(self, model: GenerativeModel) -> None:
+        check_shape(
+            "the model's z", model.z_shape, (self.n_latents,), cure="give PerDatum as many n_latents as the model has."
+        )
 
     def _in_table(self, batch: Batch) -> bool:
         return self.table and self.training and len(self.raw) == batch.n_rows

@@ -8,12 +8,13 @@ import torch
 from torch.distributions import Distribution
 
 from latentia.core import Batch
+from latentia.core.checks import check_counts, check_positive
 from latentia.core.random import seeded
 from latentia.families import Family
 from latentia.models import GenerativeModel
 from latentia.posteriors.amortized import Amortized
 from latentia.posteriors.base import Posterior
-from latentia.posteriors.inner import check_counts, check_reparameterized, judged_bound, landing_slope, per_row
+from latentia.posteriors.inner import check_reparameterized, judged_bound, landing_slope, per_row
 
 
 class Refined(Posterior):
@@ -29,13 +30,14 @@ class Refined(Posterior):
         judges: draws by which start and end are compared, the same for both.
 
     Raises:
-        LatentiaError: no steps or draws.
+        LatentiaError: no steps or draws, or a rate that is not positive.
         NoReparameterization: draws of the encoder's family carry no gradient.
     """
 
     def __init__(self, encoder: Amortized, steps: int = 20, lr: float = 0.05, draws: int = 8, judges: int = 64) -> None:
         super().__init__()
         check_counts(steps=steps, draws=draws, judges=judges)
+        check_positive(lr=lr)
         check_reparameterized(encoder.family, torch.zeros(1, encoder.family.raw_per_value, *encoder.network.out_shape))
         self.encoder, self.steps, self.lr, self.draws, self.judges = encoder, steps, lr, draws, judges
 

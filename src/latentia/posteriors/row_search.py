@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from latentia.core import Batch
+from latentia.core.checks import check_counts, check_positive
 from latentia.core.random import seeded
 from latentia.families import Family
 from latentia.models import GenerativeModel
-from latentia.posteriors.inner import check_counts, check_reparameterized, landing_slope
+from latentia.posteriors.inner import check_reparameterized, landing_slope
 from latentia.weights import log_weights
 
 
@@ -70,9 +71,11 @@ def optimize_rows(
 
     Raises:
         NoReparameterization: draws of the family carry no gradient.
-        LatentiaError: steps, rounds, draws or judges below 1.
+        LatentiaError: steps, rounds, draws or judges below 1, a rate that is not positive, or a negative tolerance.
     """
     check_counts(steps=steps, rounds=rounds, draws=draws, judges=judges)
+    check_positive(lr=lr)
+    check_positive(tolerance=tolerance, zero=True)
     check_reparameterized(family, raw)
     event = raw.ndim - 2
 

@@ -10,14 +10,18 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from latentia.core import Batch
-from latentia.core.errors import LatentiaError, NonFinite, NoReparameterization
+from latentia.core.checks import check_counts, check_positive
+from latentia.core.errors import NonFinite, NoReparameterization
 from latentia.core.random import seeded
 from latentia.families import Family
 from latentia.models import GenerativeModel
 from latentia.networks import Network
 from latentia.posteriors.amortized import Amortized
 from latentia.posteriors.base import Posterior
-from latentia.posteriors.inner import check_counts, check_reparameterized, per_row, smooth_slope
+from latentia.posteriors.inner import check_reparameterized, judged_bound, per_row, smooth_slope
+
+# Nats beyond as many as it had that a row's bound may lose to its steps before they count as diverged.
+FALL = 100.0
 
 
 class SemiAmortized(Posterior):
@@ -56,11 +60,8 @@ class SemiAmortized(Posterior):
     ) -> None:
         super().__init__()
         check_counts(steps=steps, draws=draws)
-        for name, value, good in (("rate", rate, rate > 0), ("clip", clip, clip >= 0)):
-            if not (good and math.isfinite(value)):
-                raise LatentiaError(
-                    f"{name} is {value}, wanted a positive number, such as 0.01 for a rate or 20 for a clip."
-                )
+        check_positive(rate=rate)
+        check_positive(clip=clip, zero=True)
         if differentiate and family.differentiable_once:
             raise NoReparameterization(
                 f"gradients through the steps need draws that can be differentiated twice, those of {type(family).__name__} "
@@ -91,35 +92,56 @@ class SemiAmortized(Posterior):
         """Encode, then refine.
 
         Raises:
-            NonFinite: outside of training, where the steps left the finite numbers.
+            NonFinite: outside of training, where the bound of a row fell out of all measure, or was never finite.
         """
-        raw = self.path(model, batch)[-1]
-        if not (self.training or bool(torch.isfinite(raw).all())):
-            raise NonFinite(f"{self.diagnose(model, batch) or 'the encoder gave raw numbers that are not finite'}.")
-        return self.family.distribution(raw, event_dim=len(self.network.out_shape))
+        raws, bounds = self._refined(model, batch)
+        if not self.training:
+            bounds = [*bounds, judged_bound(model, self.family, raws[-1], batch, self.draws)]
+            lost = int((~torch.isfinite(bounds[0])).sum())
+            if (why := self._divergence(bounds)) is not None:
+                raise NonFinite(f"{why}.")
+            if lost:
+                raise NonFinite(
+                    f"the bound is not finite at the encoder's own answer in {lost} of {len(bounds[0])} rows; look for NaN "
+                    "or infinite values in them, or begin with a smaller lr."
+                )
+        return self.family.distribution(raws[-1], event_dim=len(self.network.out_shape))
 
     def path(self, model: GenerativeModel, batch: Batch) -> list[Tensor]:
         """Raw numbers before the first step and after each: steps + 1 tensors (B, raw_per_value, *z_shape)."""
-        raws = [self.encoder.raw(batch.x, batch.mask)]
+        return self._refined(model, batch)[0]
+
+    def diagnose(self, model: GenerativeModel, batch: Batch) -> str | None:
+        """Name the step at which the bound of a row fell out of all measure, the rate, and one to try."""
+        raws, bounds = self._refined(model, batch)
+        return self._divergence([*bounds, judged_bound(model, self.family, raws[-1], batch, self.draws)])
+
+    def _refined(self, model: GenerativeModel, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:
+        """The path, and each row's ELBO by a few draws (B,) at all of it but the end, where no slope is asked for."""
+        raws, bounds = [self.encoder.raw(batch.x, batch.mask)], []
         through = self.differentiate and self.training and torch.is_grad_enabled() and raws[0].requires_grad
         with seeded(0):
             for _ in range(self.steps):
-                _, slope = smooth_slope(model, self.family, raws[-1], batch, self.draws, through)
+                bound, slope = smooth_slope(model, self.family, raws[-1], batch, self.draws, through)
                 raws.append(raws[-1] + self.log_rate.exp() * self._shortened(slope))
-        return raws
+                bounds.append(bound.detach())
+        return raws, bounds
 
-    def diagnose(self, model: GenerativeModel, batch: Batch) -> str | None:
-        """Name the step at which a row left the finite numbers, and a rate to try."""
-        for step, raw in enumerate(self.path(model, batch)):
-            bad = int((~torch.isfinite(raw)).flatten(1).any(1).sum())
-            if not bad:
+    def _divergence(self, bounds: list[Tensor]) -> str | None:
+        """What to say of bounds (B,) along the path; of rows that had none to begin with, nothing."""
+        first = bounds[0]
+        lowest = first - first.abs() - FALL
+        for step, now in enumerate(bounds):
+            bad = torch.isfinite(first) & ~(torch.isfinite(now) & (now >= lowest))
+            if not bool(bad.any()):
                 continue
-            if not step:
-                return None
+            fall = float((first - now)[bad].mean())
+            how = f"the bound fell by {fall:.2g} nats" if math.isfinite(fall) else "the bound is no longer finite"
+            where = f"step {step} of {self.steps} in {int(bad.sum())} of {len(first)} rows"
             largest = float(self.log_rate.detach().exp().max())
             return (
-                f"semi-amortized inference diverged at step {step} of {self.steps} in {bad} of {len(raw)} rows; "
-                f"its largest rate is {largest:.2g}: try rate={largest / 10:.1g}, or clip=1"
+                f"semi-amortized inference diverged at {where}, {how}; its largest rate is {largest:.2g}: "
+                f"try posterior.rate={largest / 10:.1g}{'' if self.clip else ', or posterior.clip=1'}"
             )
         return None
 

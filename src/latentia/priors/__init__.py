@@ -12,9 +12,9 @@ PRIORS: dict[str, type[Prior]] = {
     "standard-normal": StandardNormal,
     "mixture": Mixture,
     "vamp": VampPrior,
-    "laplace-dirichlet": LaplaceDirichlet,
     "bernoulli": BernoulliPrior,
     "codes": Codes,
+    "laplace-dirichlet": LaplaceDirichlet,
 }
 
 __all__ = ["PRIORS", "BernoulliPrior", "Codes", "LaplaceDirichlet", "Mixture", "Prior", "StandardNormal", "VampPrior"]

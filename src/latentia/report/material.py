@@ -75,16 +75,16 @@ class Material:
         return len(self.content.model.z_shape) == 1 and is_continuous(self.content.model.prior(given))
 
     @property
-    def free(self) -> bool:
-        """Whether, moreover, each latent can be moved while the others stay."""
-        given = None if self.encoded is None else self.encoded.batch.given
-        return self.walkable and not are_shares(self.content.model.prior(given))
-
-    @property
     def columns(self) -> Columns | None:
         """Which columns of a discrete z make one latent; None where z is continuous."""
         given = None if self.encoded is None else self.encoded.batch.given
         return discrete_columns(self.content.model.prior(given))
+
+    @property
+    def free(self) -> bool:
+        """Whether, moreover, each latent can be moved while the others stay."""
+        given = None if self.encoded is None else self.encoded.batch.given
+        return self.walkable and not are_shares(self.content.model.prior(given))
 
     def given(self, n: int) -> Tensor | None:
         """The conditions of the first n rows, or None; rows are repeated where there are fewer."""

@@ -9,17 +9,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from latentia.core.errors import RecipeError, RunError
+from latentia.core.errors import RunError
 from latentia.evaluation import Evaluation, Ladder
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
-from latentia.recipe import FORMAT, Recipe, build, read_json_object, read_recipe
+from latentia.recipe import FORMAT, Recipe, build, read_recipe
 from latentia.report import ladder_chart, standalone
 from latentia.training import History
 
 RECIPE, WEIGHTS, METRICS = "recipe.json", "model.safetensors", "metrics.csv"
 ENVIRONMENT, EVALUATION, REPORT = "environment.json", "evaluation.json", "report.html"
 LADDER, OWN_LADDER = "ladder.json", "ladder-own-training.json"
+# What to do about a file that a run can be loaded without.
+CURES = {
+    ENVIRONMENT: "delete it to load the run without it.",
+    EVALUATION: "delete it and run `latentia evaluate`.",
+    LADDER: "delete it and run `latentia ladder`.",
+    OWN_LADDER: "delete it and run `latentia ladder --own-training`.",
+}
 
 
 class Parts(NamedTuple):
@@ -108,13 +115,13 @@ def read_folder(folder: Path) -> Parts:
     about = _optional(folder / ENVIRONMENT)
     training = about.get("training", {})
     if not isinstance(training, dict) or not isinstance(about.get("environment", {}), dict):
-        raise RunError(f"{folder / ENVIRONMENT} is not what Latentia wrote; delete it to load the run without it.")
+        raise _foreign(folder / ENVIRONMENT)
     history = _history(folder / METRICS, training)
     numbers = _optional(folder / EVALUATION)
     try:
         evaluation = Evaluation.from_dict(numbers) if numbers else None
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise RunError(f"{folder / EVALUATION} is not what Latentia wrote; delete it and run `latentia evaluate`.") from None
+        raise _foreign(folder / EVALUATION) from None
     environment = {str(k): str(v) for k, v in about.get("environment", {}).items()}
     notes = [str(n) for n in _list(training, "notes")]
     ladders = [ladder for name in (LADDER, OWN_LADDER) if (ladder := _ladder(folder / name)) is not None]
@@ -179,7 +186,7 @@ def _ladder(path: Path) -> Ladder | None:
     try:
         return Ladder.from_dict(values) if values else None
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise RunError(f"{path} is not what Latentia wrote; delete it and run `latentia ladder`.") from None
+        raise _foreign(path) from None
 
 
 def _history(path: Path, training: dict[str, Any]) -> History:
@@ -203,9 +210,18 @@ def _list(values: dict[str, Any], key: str) -> list[Any]:
 
 def _optional(path: Path) -> dict[str, Any]:
     try:
-        return read_json_object(path) if path.is_file() else {}
-    except RecipeError as error:
-        raise RunError(str(error)) from None
+        values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({_reason(error)}); make it readable, or {CURES[path.name]}") from None
+    except (ValueError, RecursionError) as error:
+        raise _foreign(path, f"is not JSON ({_reason(error)})") from None
+    if not isinstance(values, dict):
+        raise _foreign(path, f"holds a {type(values).__name__}, wanted an object")
+    return values
+
+
+def _foreign(path: Path, why: str = "is not what Latentia wrote") -> RunError:
+    return RunError(f"{path} {why}; {CURES[path.name]}")
 
 
 def _write_text(path: Path, text: str) -> None:

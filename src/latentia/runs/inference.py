@@ -66,8 +66,9 @@ class Inference:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, lists and text."""
-        out = {"observed": self.observed, "beliefs": [belief._asdict() for belief in self.beliefs], "seconds": self.seconds}
+        """Plain numbers, lists and text; a check that came to no figure has None, as JSON knows no NaN."""
+        beliefs = [{k: _plain(v) for k, v in belief._asdict().items()} for belief in self.beliefs]
+        out: dict[str, Any] = {"observed": self.observed, "beliefs": beliefs, "seconds": self.seconds}
         return out | {"check": self.check, "check_seconds": self.check_seconds, "notes": list(self.notes)}
 
     def table(self) -> Table:
@@ -265,3 +266,7 @@ def _chance(p: float) -> str:
 
 def _duration(seconds: float) -> str:
     return f"{1000 * seconds:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _plain(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from latentia.core.checks import check_counts, check_positive
 from latentia.core.errors import LatentiaError, NonFinite, NoReparameterization
 from latentia.core.random import seeded
 from latentia.evaluation import Figure, smoothed
@@ -21,7 +22,7 @@ from latentia.families import DiagonalNormal, Family, FullRankNormal, LowRankNor
 from latentia.models import LogJoint
 from latentia.posteriors import Shared
 from latentia.training.laplace import Mode, check_density, find_mode
-from latentia.training.shared_fit import POOL, SharedFit, weighed
+from latentia.training.shared_fit import AGREE, POOL, SharedFit, not_finite, weighed
 
 # Families whose meaning is in the axes: a rotated product of normals would be another family.
 AXIS_ALIGNED = (DiagonalNormal, LowRankNormal)
@@ -69,14 +70,16 @@ def advi(
         seed: of all draws; the caller's random state is left as it was.
 
     Raises:
-        LatentiaError: a number below 1, or a batch size without rows.
+        LatentiaError: a number below 1, a rate that is not positive, a negative tolerance, a family that is none, or a batch
+            size without rows.
         NoReparameterization: draws of the family carry no gradient.
         NonFinite: the density is finite at no start, or no start stayed finite.
     """
-    numbers = {"starts": starts, "steps": steps, "rounds": rounds, "draws": draws, "batch_size": batch_size}
-    for name, value in numbers.items():
-        if value is not None and value < 1:
-            raise LatentiaError(f"{name} is {value}, wanted at least 1.")
+    check_counts(starts=starts, steps=steps, rounds=rounds, draws=draws)
+    if batch_size is not None:
+        check_counts(batch_size=batch_size)
+    check_positive(lr=lr)
+    check_positive(tolerance=tolerance, zero=True)
     n_rows = log_joint.n_rows
     if batch_size is not None and n_rows is None:
         raise LatentiaError("batch_size was given for a log joint without rows; write it with LogJoint.of_rows.")
@@ -104,24 +107,23 @@ def advi(
 
 
 class _Climb:
-    """One start: its posterior, the ELBO that it reached by the judging draws, and what its last round gained."""
+    """One start: its posterior, the ELBO that it reached by the judging draws, what its last round gained, rounds kept."""
 
     def __init__(self, log_joint: LogJoint, posterior: Shared, seed: int, rows: Tensor | None, batch: int | None) -> None:
         self.log_joint, self.posterior, self.seed, self.rows, self.batch = log_joint, posterior, seed, rows, batch
         self.elbo = judged(log_joint, posterior, rows, seed)
-        self.gain, self.steps = math.inf, 0
+        self.gain, self.steps, self.kept = math.inf, 0, 0
 
     def round(self, steps: int, lr: float, draws: int) -> None:
-        """Climb, and stay where it was if that led down or out of the finite numbers."""
+        """Climb, and go back to where it was if that led down or out of the finite numbers, which its gain then says."""
         before = copy.deepcopy(self.posterior.state_dict())
         _climb(self.log_joint, self.posterior, steps, lr, draws, self.batch)
         self.steps += steps
         elbo = judged(self.log_joint, self.posterior, self.rows, self.seed)
-        self.gain = elbo - self.elbo if math.isfinite(self.elbo) else math.inf
-        if elbo > self.elbo:
-            self.elbo = elbo
+        self.gain = elbo - self.elbo if math.isfinite(elbo) else -math.inf
+        if self.gain > 0:
+            self.elbo, self.kept = elbo, self.kept + 1
         else:
-            self.gain = 0.0
             self.posterior.load_state_dict(before)
 
 
@@ -161,8 +163,12 @@ def _slope(q: Distribution, z: Tensor) -> Tensor:
 def _make(family: Family | Callable[..., Family], n_latents: int) -> Family:
     if isinstance(family, Family):
         return copy.deepcopy(family)
-    takes = "n_latents" in inspect.signature(family).parameters
-    return family(n_latents=n_latents) if takes else family()
+    made: object = None
+    if callable(family):
+        made = family(n_latents=n_latents) if "n_latents" in inspect.signature(family).parameters else family()
+    if not isinstance(made, Family):
+        raise LatentiaError(f"family is {family!r}, wanted a family or its class, such as FullRankNormal.")
+    return made
 
 
 def _begin(
@@ -209,17 +215,39 @@ def _result(log_joint: LogJoint, climbs: list[_Climb], best: _Climb, tolerance: 
     with torch.no_grad(), seeded(seed):
         z, w = weighed(log_joint, posterior, POOL)
         parameters, _ = log_joint.constrain(z)
+    wide, lost = w.double(), not_finite(w)
+    gap = float(torch.logsumexp(wide, 0) - wide.mean()) - math.log(len(w))
     return SharedFit(
         log_joint=log_joint,
         posterior=posterior,
-        elbo=Figure.of(w.double()),
-        gap=max(0.0, float(torch.logsumexp(w.double(), 0)) - math.log(len(w)) - float(w.double().mean())),
-        k_hat=smoothed(w)[1],
+        elbo=Figure.of(wide),
+        gap=0.0 if gap < 0 else gap,  # not max, which would call a NaN nothing
+        k_hat=math.nan if lost else smoothed(w)[1],
+        lost=lost,
         starts=tuple(climb.elbo if math.isfinite(climb.elbo) else math.nan for climb in climbs),
-        modes=len(set(map(id, climbs))),
+        modes=_places(climbs, seed),
         steps=best.steps,
+        kept=best.kept,
         gain=best.gain,
         tolerance=tolerance,
         mean={name: value.mean(0) for name, value in parameters.items()},
         sd={name: value.std(0) for name, value in parameters.items()},
     )
+
+
+def _places(climbs: list[_Climb], seed: int) -> int:
+    """How many of the posteriors differ: two are one if each has the other's draws, to within what two starts may differ."""
+    different: list[Distribution] = []
+    with torch.no_grad():
+        for climb in {id(climb): climb for climb in climbs}.values():
+            q = climb.posterior.infer()
+            if not any(_away(q, p, seed) < AGREE and _away(p, q, seed) < AGREE for p in different):
+                different.append(q)
+    return len(different)
+
+
+def _away(q: Distribution, p: Distribution, seed: int) -> float:
+    """KL(q || p) by draws, nats."""
+    with seeded(seed):
+        z = q.rsample((JUDGES,))
+    return float((q.log_prob(z) - p.log_prob(z)).mean())

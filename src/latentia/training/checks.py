@@ -78,7 +78,7 @@ def name_the_culprit(learner: Learner, batch: Batch, step: int) -> NonFinite:
     """The first quantity on the way from data to gradient that is not finite, as an error to raise."""
     rows = batch.row.tolist()
     where = f"at step {step} (rows {', '.join(map(str, rows[:5]))}{', ...' if len(rows) > 5 else ''})"
-    cure = f"the learning rate was {learner.lr:g}: try a tenth of it, or clip=10"
+    cure = f"the learning rate was {learner.lr:g}: try a tenth of it, or clip=10, the gradient's largest norm"
     try:
         for name, parameter in learner.modules.named_parameters():
             check_finite(f"{name} {where}", parameter, cure=cure)

@@ -4,6 +4,7 @@ The normal with the curvature of the mode is Laplace's; see Tierney & Kadane (19
 Moments and Marginal Densities. Here it is a start and a scale, never an answer.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +20,9 @@ WORST = 1e30
 # Scales more unlike than this are taken as this far apart.
 CONDITION = 1e12
 COPIES_AT_ONCE = 64
-# Standard deviations between two places that count as one.
-SAME = 0.3
+# Standard deviations between two places that count as one, and from a place to its mode as the slope there tells it.
+SAME, CLOSE = 0.3, 0.03
+MOST_CLIMBS = 5
 
 
 class Mode(NamedTuple):
@@ -54,45 +56,83 @@ class Mode(NamedTuple):
 
 
 def find_mode(log_joint: LogJoint, start: Tensor, rows: Tensor | None = None, steps: int = 200) -> Mode | None:
-    """Climb from ``start`` (D,) by L-BFGS and look at the curvature there.
+    """Climb from ``start`` (D,) by L-BFGS, look at the curvature there, and climb on in its units until the slope is small.
+
+    In float32 a search may end where two values happen to be equal to the last digit, far from any mode.
 
     Args:
         log_joint: p.
         start: where to begin.
         rows: the rows that stand for all, or None.
-        steps: at most; the best point found counts, converged or not.
+        steps: of a climb, at most; the best point found counts, converged or not.
 
     Returns:
         None where density or curvature are not finite.
     """
+    found, scale, reached, away = None, torch.eye(len(start)).to(start), math.inf, math.inf
+    place = start
+    try:
+        for _ in range(MOST_CLIMBS):
+            place, value, slope = _climb(log_joint, place, scale, rows, steps)
+            precision = _precision(_curvature(log_joint, place, rows)) if value < WORST else None
+            if precision is None:
+                break
+            found = Mode(place, precision)
+            scale = found.scale_tril(diagonal=False)
+            before, away = away, float((scale.mT @ slope).norm())
+            if away < CLOSE or not (value < reached or away < before):
+                break
+            reached = value
+    except RuntimeError:  # a density without a slope, or scales too unlike to be factored
+        return found
+    return found
 
-    def negative(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        z = torch.as_tensor(flat).to(start).requires_grad_()
+
+def _climb(
+    log_joint: LogJoint, start: Tensor, scale: Tensor, rows: Tensor | None, steps: int
+) -> tuple[Tensor, float, Tensor]:
+    """The end (D,) of one search over u with z = start + scale u, minus the log density and its slope in z there."""
+
+    def negative(u: np.ndarray) -> tuple[float, np.ndarray]:
+        z = (start + scale @ torch.as_tensor(u).to(start)).requires_grad_()
         value = log_joint.log_prob(z, rows)
         (slope,) = torch.autograd.grad(value, z)
-        out, slopes = float(value.detach()), slope.double().cpu().numpy()
-        if not np.isfinite(out) or not np.isfinite(slopes).all():
-            return WORST, np.zeros_like(flat)
-        return -out, -slopes
+        out, slopes = float(value.detach()), scale.mT @ slope
+        if not np.isfinite(out) or not bool(torch.isfinite(slopes).all()):
+            return WORST, np.zeros_like(u)
+        return -out, -slopes.double().cpu().numpy()
 
-    try:
-        found = minimize(negative, start.double().cpu().numpy(), jac=True, method="L-BFGS-B", options={"maxiter": steps})
-        z = torch.as_tensor(found.x).to(start)
-        curvature = _curvature(log_joint, z, rows)
-    except RuntimeError:  # a density that cannot be differentiated twice
-        return None
-    if found.fun >= WORST or not bool(torch.isfinite(curvature).all()):
+    found = minimize(negative, np.zeros(len(start)), jac=True, method="L-BFGS-B", options={"maxiter": steps})
+    slope = torch.linalg.solve_triangular(scale.mT, torch.as_tensor(found.jac).to(start).unsqueeze(-1), upper=True)
+    return start + scale @ torch.as_tensor(found.x).to(start), found.fun, slope.squeeze(-1)
+
+
+def _precision(curvature: Tensor) -> Tensor | None:
+    """The curvature (D, D) with negative directions turned positive and flat ones bent a little; None if not finite."""
+    if not bool(torch.isfinite(curvature).all()):
         return None
     values, vectors = torch.linalg.eigh((curvature + curvature.mT) / 2)
     sizes = values.abs()
-    sizes = sizes.clamp_min(float(sizes.max()) / min(CONDITION, 0.1 / torch.finfo(start.dtype).eps))
-    if not float(sizes.min()) > 0:
-        return None
-    return Mode(z, (vectors * sizes) @ vectors.mT)
+    sizes = sizes.clamp_min(float(sizes.max()) / min(CONDITION, 0.1 / torch.finfo(curvature.dtype).eps))
+    return (vectors * sizes) @ vectors.mT if float(sizes.min()) > 0 else None
 
 
 def _curvature(log_joint: LogJoint, z: Tensor, rows: Tensor | None) -> Tensor:
-    """Minus the Hessian, (D, D). Copies of z go together: copy d gives row d, by differentiating its own slope d."""
+    """Minus the Hessian, (D, D), by differentiating twice or, where that fails or is not finite, by differences of slopes.
+
+    The second derivative of ``torch.logaddexp`` is NaN where one term is far below the other, its slope is right.
+    """
+    try:
+        exact = _differentiated_twice(log_joint, z, rows)
+        if bool(torch.isfinite(exact).all()):
+            return exact
+    except RuntimeError:  # a density that cannot be differentiated twice
+        pass
+    return _differences(log_joint, z, rows)
+
+
+def _differentiated_twice(log_joint: LogJoint, z: Tensor, rows: Tensor | None) -> Tensor:
+    """Copies of z go together: copy d gives row d, by differentiating its own slope d."""
     out = []
     for wanted in torch.arange(len(z), device=z.device).split(COPIES_AT_ONCE):
         copies = z.expand(len(wanted), -1).clone().requires_grad_()
@@ -100,6 +140,18 @@ def _curvature(log_joint: LogJoint, z: Tensor, rows: Tensor | None) -> Tensor:
         own = slope.gather(1, wanted.unsqueeze(1)).sum()
         (row,) = torch.autograd.grad(own, copies) if own.requires_grad else (torch.zeros_like(copies),)
         out.append(-row)
+    return torch.cat(out)
+
+
+def _differences(log_joint: LogJoint, z: Tensor, rows: Tensor | None) -> Tensor:
+    """Row d: the slope a little before z along axis d, less the slope a little after it."""
+    # The cube root balances the error of the difference against that of rounding.
+    width = torch.finfo(z.dtype).eps ** (1 / 3) * z.abs().clamp_min(1.0)
+    out = []
+    for step, size in zip(torch.diag(width).split(COPIES_AT_ONCE), width.split(COPIES_AT_ONCE), strict=True):
+        ends = torch.stack([z - step, z + step]).requires_grad_()
+        (slope,) = torch.autograd.grad(log_joint.log_prob(ends, rows).sum(), ends)
+        out.append((slope[0] - slope[1]) / (2 * size.unsqueeze(-1)))
     return torch.cat(out)
 
 

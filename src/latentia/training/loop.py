@@ -255,7 +255,7 @@ class _Training:
         if self.history.best_epoch is None:
             raise NonFinite(
                 f"no epoch ended with a finite bound ({len(self.history.skipped_steps)} steps were skipped); "
-                f"the learning rate was {self.learner.lr:g}: try a tenth of it, or clip=10."
+                f"the learning rate was {self.learner.lr:g}: try a tenth of it, or clip=10, the gradient's largest norm."
             )
 
     def finish(self) -> None:

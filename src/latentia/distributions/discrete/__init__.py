@@ -28,9 +28,9 @@ DISCRETE: dict[str, Entry] = {
     "beta-binomial": BETA_BINOMIAL,
     "discretized-logistic": DISCRETIZED_LOGISTIC,
     "discretized-logistic-mixture": DISCRETIZED_LOGISTIC_MIXTURE,
-    "multinomial-given-total": MULTINOMIAL,
     "log-off-bernoulli": LOG_OFF_BERNOULLI,
     "one-hot-blocks": ONE_HOT_BLOCKS,
+    "multinomial-given-total": MULTINOMIAL,
 }
 
 __all__ = [
