@@ -115,18 +115,18 @@ def compare(model: Decoded, posterior: Amortized, batch: Batch, options: argpars
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
     lines = []
     for name, (make, table) in estimators(options.bits).items():
-        fresh, trained = make(), make()
-        learns = isinstance(trained, nn.Module) and any(True for _ in trained.parameters())
-        if learns:
-            teach(trained, model, posterior, batch, options.control_steps)
-        for k in table:
-            before = measure(fresh, Elbo(), model, posterior, batch, k, options.repeats, exact)
-            after = measure(trained, Elbo(), model, posterior, batch, k, options.repeats, exact) if learns else None
-            print(row(name, k, before, after), flush=True)
-        if name in DRAWN:
-            draws = [k for k in options.draws if k > 1 or name != "leave-one-out"]
-            found = [(k, measure(trained, Elbo(), model, posterior, batch, k, options.repeats, exact)) for k in draws]
-            lines.append(Line(f"{name}, trained" if learns else name, [(k, each.error) for k, each in found]))
+        in_figure = [k for k in options.draws if k > 1 or name != "leave-one-out"] if name in DRAWN else []
+        points, after = [], None
+        for k in sorted({*table, *in_figure}):
+            gradient = make()
+            before = measure(gradient, Elbo(), model, posterior, batch, k, options.repeats, exact)
+            learns = teach(gradient, model, posterior, batch, k, options.control_steps)
+            after = measure(gradient, Elbo(), model, posterior, batch, k, options.repeats, exact) if learns else None
+            points += [(k, (after or before).error)] if k in in_figure else []
+            if k in table:
+                print(row(name, k, before, after), flush=True)
+        if points:
+            lines.append(Line(f"{name}, trained" if after else name, points))
     for k, truth in ((2, pairs_slope(model, posterior, batch)), (8, None)):
         found = measure(LeaveOneOut(), Iwae(), model, posterior, batch, k, options.repeats, truth)
         print(row("leave-one-out, importance-weighted bound (VIMCO)", k, found, None), flush=True)
@@ -189,16 +189,18 @@ def pairs_slope(model: Decoded, posterior: Amortized, batch: Batch, chunk: int =
     return torch.cat([s.flatten() for s in slopes]).double()
 
 
-def teach(gradient: Gradient, model: Decoded, posterior: Amortized, batch: Batch, steps: int) -> None:
-    """Let a gradient's own parameters learn, model and encoder held."""
-    assert isinstance(gradient, nn.Module)
+def teach(gradient: Gradient, model: Decoded, posterior: Amortized, batch: Batch, n_draws: int, steps: int) -> bool:
+    """Let a gradient's own parameters learn, model and encoder held; False if it has none."""
+    if not isinstance(gradient, nn.Module) or not list(gradient.parameters()):
+        return False
     optimizer = torch.optim.Adam(gradient.parameters(), lr=0.003)
     for _ in range(steps):
         optimizer.zero_grad()
         with torch.no_grad():
             q = posterior.infer(model, batch)
-        (-gradient(Elbo(), model, q, batch, 1).surrogate.mean()).backward()
+        (-gradient(Elbo(), model, q, batch, n_draws).surrogate.mean()).backward()
         optimizer.step()
+    return True
 
 
 def train(learner: Joint, x: Tensor, until: int, rows: int = 100) -> float:
