@@ -157,10 +157,45 @@ def test_an_answer_does_not_hang_on_the_rows_beside_it() -> None:
     assert model.exact_marginals(Batch(x[:0], torch.arange(0), 0)).shape == (0, 9)
 
 
+def test_a_row_is_impossible_where_its_evidence_is_zero() -> None:
+    model = NoisyOr(["d", "e"], names("x", 4), [(0, 0, 1.0), (0, 1, 0.5), (1, 1, 0.0), (1, 2, 1.0)], 0.3, [0, 0, 0.2, 1.0])
+    rows: list[tuple[int | None, ...]] = list(product((0, 1, None), repeat=4))
+    impossible = model.log_evidence(batch_of(rows)) == -math.inf
+    assert 0 < int(impossible.sum()) < len(rows)
+    for row, refused in zip(rows, impossible.tolist(), strict=True):
+        if refused:
+            with pytest.raises(LatentiaError, match="1 of 1 rows cannot be"):
+                model.check_possible(batch_of([row]))
+        else:
+            model.check_possible(batch_of([row]))
+
+
+def test_a_matrix_of_strengths_is_its_edges() -> None:
+    model = random_net(certain=True)
+    w = torch.zeros(N, M, dtype=torch.float64)
+    for i, j, strength in model.edges:
+        w[i, j] = strength
+    same = NoisyOr.from_matrix(w, model.causes, model.effects, model.base_rate, model.leak)
+    x = model.sample(50)
+    assert_close(same.exact_marginals(batch_of(x.tolist())), model.exact_marginals(batch_of(x.tolist())), rtol=0, atol=0)
+    assert NoisyOr.from_matrix([[0.5]]).causes == ["cause 0"]
+    refused: tuple[tuple[Any, str], ...] = (
+        ([0.5, 0.2], r"shape \(2,\), wanted \(causes, effects\)"),
+        ([[0.5], [0.2, 0.1]], "not a matrix of numbers"),
+        ([[0.5, 1.5]], r"1 of 2 values outside of 0 to 1, the first at \[0, 1\]"),
+        ([[math.nan]], "1 of 1 values"),
+    )
+    for wrong, message in refused:
+        with pytest.raises(LatentiaError, match=message):
+            NoisyOr.from_matrix(wrong)
+    with pytest.raises(LatentiaError, match="strength has shape"):
+        NoisyOr.from_matrix([[0.5, 0.2]], causes=["a", "b"])
+
+
 def test_what_cannot_be_answered_is_refused_in_a_line() -> None:
     model = NoisyOr(["d"], names("x", 20), [(0, 0, 0.5)], 0.1, [0.0] * 2 + [0.1] * 18)
-    with pytest.raises(LatentiaError, match=f"20 positive findings, exact answers stop at {MOST_POSITIVES}"):
-        model.exact_marginals(batch_of([(1,) * 20]))
+    with pytest.raises(LatentiaError, match=f"19 positive findings, exact answers stop at {MOST_POSITIVES}"):
+        model.exact_marginals(batch_of([(1, 0, *(1,) * 18)]))
     impossible = (0, 1, *(None,) * 18)
     with pytest.raises(LatentiaError, match=r"1 of 2 rows cannot be .* row \[1\]"):
         model.exact_marginals(batch_of([(0,) * 20, impossible]))

@@ -188,6 +188,8 @@ def test_what_cannot_be_sampled_is_refused() -> None:
     ppca = PPCA(2, 3)
     with pytest.raises(SupportError, match="annealed importance sampling"):
         gibbs(ppca, batch_of(ppca.sample(2)))
+    with pytest.raises(LatentiaError, match=r"1 of 2 rows cannot be under this model, the first in row \[1\]"):
+        gibbs(NoisyOr(["d"], ["x", "y"], [(0, 0, 1.0)], 0.3, 0.0), batch_of(torch.tensor([[1.0, 0.0], [1.0, 1.0]])))
     network = a_network()
     x, mask = network.sample(1), torch.ones(1, 7, dtype=torch.bool)
     with pytest.raises(LatentiaError, match="4 of 4 chains came to no state that is possible, the first of row 0"):

@@ -12,11 +12,13 @@ from torch.distributions import Bernoulli, Distribution, Independent
 
 from helpers.chance import z_limit
 from helpers.known import write_bif
+from latentia import families
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError
 from latentia.distributions import OneHotBlocks
-from latentia.models import PPCA, GenerativeModel, NoisyOr
-from latentia.posteriors import Amortized, Exact, Posterior
+from latentia.models import PPCA, BayesNet, GenerativeModel, NoisyOr
+from latentia.networks import mlp
+from latentia.posteriors import Amortized, Clamped, Exact, Layered, Posterior
 from latentia.recipe import build_model, build_posterior
 from latentia.runs import Belief, Inference, infer
 
@@ -170,3 +172,20 @@ def test_it_prints_and_becomes_plain_values() -> None:
     assert found.to_dict()["observed"] == {"fever": "1"}
     again = infer(network(), bits(0.6, 0.2, 1e-6), {"fever": 1}, check="importance", draws=500)
     assert again.beliefs == found.beliefs, "the same seed, the same figures"
+
+
+def test_layers_of_bits_answer_by_draws_and_say_so() -> None:
+    """A drawn mean has an error, and a value that was not seen looks like an average one."""
+    model = network()
+    found = infer(model, Layered(4, [2, 1]), {"fever": 1})
+    assert any("means of draws, off by standard errors up to 0." in note for note in found.notes)
+    assert any("takes a value that was not observed for an average one" in note for note in found.notes)
+    with pytest.raises(LatentiaError, match=r"posterior's z has shape \(5,\), wanted \(3,\)"):
+        infer(model, Layered(4, [3, 2]), {"fever": 1})
+
+
+def test_nothing_is_left_to_infer_where_everything_was_observed() -> None:
+    bayes = BayesNet([{"name": "a", "states": ["no", "yes"], "table": [0.4, 0.6]}])
+    found = infer(bayes, Clamped(mlp(2, [], 2), families.OneHotBlocks([2])), {"a": "yes"})
+    assert found.beliefs == ()
+    assert "every variable was observed, so that nothing is left to infer" in found.notes

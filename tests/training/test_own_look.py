@@ -1,20 +1,22 @@
 """What training looks at after an epoch: the learner's own word goes first, and an impossible row is an answer."""
 
 import math
+from dataclasses import replace
 
+import pytest
 import torch
 from torch.distributions import Distribution, Independent, Uniform
 
 from latentia.bounds import Elbo, Iwae
 from latentia.data import Split, from_arrays
 from latentia.evaluation import quick_look
-from latentia.families import Bernoulli, DiagonalNormal, Family, Normal
+from latentia.families import Bernoulli, DiagonalNormal, Family, Normal, OneHotBlocks
 from latentia.learners import Joint
-from latentia.models import Decoded
+from latentia.models import BayesNet, Decoded
 from latentia.networks import mlp
-from latentia.posteriors import Amortized
+from latentia.posteriors import Amortized, Clamped
 from latentia.priors import StandardNormal
-from latentia.training import train
+from latentia.training import Stopped, train
 
 N_VALUES = 6
 
@@ -52,3 +54,15 @@ def test_the_look_at_an_impossible_row_is_minus_infinity_and_no_error() -> None:
         assert look["bound"] == look["reconstruction"] == -math.inf
         assert math.isfinite(look["rate"])
         assert math.isfinite(look["active_units"])
+
+
+def test_a_bound_that_no_rate_mends_is_not_blamed_on_the_rate() -> None:
+    """Tables with zeros: a product of marginals draws what cannot be, however well it has learned."""
+    either = {"states": ["no", "yes"], "parents": ["a"], "table": [[1.0, 0.0], [0.0, 1.0]]}
+    model = BayesNet([{"name": "a", "states": ["no", "yes"], "table": [0.5, 0.5]}, {**either, "name": "b"}])
+    x = model.sample(40)
+    data = from_arrays(x)
+    unseen = replace(data.valid, mask=torch.zeros(data.valid.stored.shape, dtype=torch.bool))
+    learner = Joint(model, Clamped(mlp(4, [4], 4), OneHotBlocks([2, 2])))
+    with pytest.raises(Stopped, match="which no learning rate mends; use learner 'sleep'"):
+        train(learner, replace(data, valid=unseen), epochs=1, batch_size=20)

@@ -32,7 +32,7 @@ from latentia.distributions.multivariate import (
 from latentia.distributions.observed import observed_log_prob
 from latentia.distributions.registry import DISTRIBUTIONS
 from latentia.distributions.relaxation import Bits, Codes, Relaxable, relaxable
-from latentia.distributions.states import LIMIT, HasStates, n_states, states
+from latentia.distributions.states import LIMIT, HasStates, states
 from latentia.distributions.structured import (
     Autoregressive,
     Chain,
@@ -114,7 +114,6 @@ __all__ = [
     "layers_of_bits",
     "log_one_minus_exp",
     "log_orders",
-    "n_states",
     "observed_log_prob",
     "per_latent",
     "point",

@@ -11,7 +11,7 @@ import torch
 from torch import Size, Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Independent, OneHotCategorical
 
-from latentia.core.errors import LatentiaError
+from latentia.core.errors import LatentiaError, NoClosedForm
 from latentia.distributions.kl import describe
 
 LIMIT = 4096
@@ -24,18 +24,6 @@ class HasStates(Protocol):
     def enumerate_states(self) -> Tensor:
         """(S, *event_shape): each state of an event once, without batch axes."""
         ...
-
-
-def n_states(distribution: Distribution) -> int | None:
-    """How many states an event has; None where that is not known, or there is no end of them.
-
-    >>> n_states(Independent(Bernoulli(logits=torch.zeros(7, 3)), 1))
-    8
-    """
-    if isinstance(distribution, HasStates):
-        return len(distribution.enumerate_states())
-    known = _each_and_shape(distribution)
-    return None if known is None else len(known[0]) ** known[1].numel()
 
 
 def states(distribution: Distribution, limit: int = LIMIT, cure: str = "draw from it instead") -> Tensor:
@@ -56,7 +44,10 @@ def states(distribution: Distribution, limit: int = LIMIT, cure: str = "draw fro
             [1., 1.]])
     """
     if isinstance(distribution, HasStates):
-        found = distribution.enumerate_states()
+        try:
+            found = distribution.enumerate_states()
+        except NoClosedForm as error:
+            raise NoClosedForm(f"{error} Here, {cure}.") from None
         _check_count(distribution, len(found), limit, cure)
         return found
     known = _each_and_shape(distribution)

@@ -68,7 +68,7 @@ def gibbs(
         start: (K, B, *z_shape) where chains begin; draws from the prior if None.
 
     Raises:
-        LatentiaError: fewer than 2 chains or 4 sweeps, or a chain that never comes to a possible state.
+        LatentiaError: fewer than 2 chains or 4 sweeps, a chain that never comes to a possible state, or a row that has none.
         SupportError: the latents are not discrete.
         ShapeError: a start of another shape.
     """
@@ -78,6 +78,7 @@ def gibbs(
         check_shape("start", start.shape, (chains, len(batch.x), *model.z_shape), cure="one z a chain and row.")
     with _still(model, seed):
         if isinstance(model, NoisyOr):
+            model.check_possible(batch)
             sweep = noisy_or_sweeps(model, batch, chains, start)
         else:
             sweep = log_joint_sweeps(model, batch, chains, start)

@@ -13,8 +13,10 @@ from latentia.core import Batch
 from latentia.core.checks import check_counts, check_shape
 from latentia.core.errors import LatentiaError, NoClosedForm
 from latentia.distributions import closed_kl
+from latentia.gradients.base import plain_draws
 from latentia.learners.base import Learner
 from latentia.learners.schedules import KLWeight, LearningRate, check_schedules
+from latentia.learners.stepping import begin_step, fused_adam, take_step
 from latentia.models import GenerativeModel, HasExactPosterior, HasMStep
 from latentia.posteriors import Exact, MeanField, PerDatum, Posterior
 from latentia.weights import terms
@@ -72,7 +74,7 @@ class ExpectationMaximization(Learner):
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         if not self.parameters:
             raise LatentiaError("the model has no parameter to learn; nothing would move.")
-        self.optimizer = torch.optim.Adam(self.parameters, lr=lr.at(0), fused=True)
+        self.optimizer = fused_adam(self.parameters, lr.at(0))
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One E step and one M step.
@@ -113,23 +115,17 @@ class ExpectationMaximization(Learner):
     def _step_by_gradient(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():
             q = self.posterior.infer(self.model, batch)
-            # ``sample`` would have the host look for a bad scale, and raise at one.
-            z = (q.rsample if q.has_rsample else q.sample)((self.draws,))
+            z = plain_draws(q, self.draws)
             before = terms(self.model, q, batch, z)
             bound, rate = before.weights().mean(), before.rate().mean()
         skipped, norm = ~(torch.isfinite(bound) & torch.isfinite(rate)), torch.zeros_like(bound)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr
         for _ in range(self.m_steps):
-            self.optimizer.zero_grad(set_to_none=True)
+            begin_step(self.optimizer, self.lr)
             loss = -self.model.log_joint(z, batch).mean()
             loss.backward()
-            norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
-            skipped = skipped | ~(torch.isfinite(loss.detach()) & torch.isfinite(norm))
-            # Fused optimizers leave everything as it is where found_inf is 1, without the host looking.
-            self.optimizer.found_inf = skipped.to(torch.float32)  # pyright: ignore[reportAttributeAccessIssue]  read by torch's fused step
-            self.optimizer.step()
-        return {"bound": bound, "rate": rate, "grad_norm": norm.detach(), "skipped": skipped}
+            # Once a step was skipped, so are those after it.
+            norm, skipped = take_step(self.optimizer, self.parameters, ~skipped & torch.isfinite(loss.detach()))
+        return {"bound": bound, "rate": rate, "grad_norm": norm, "skipped": skipped}
 
     def check(self, total_steps: int) -> None:
         check_schedules(self.lr_schedule, KLWeight(), total_steps)

@@ -15,6 +15,7 @@ from latentia.core.errors import LatentiaError
 from latentia.gradients import AnalyticKL, Auto, Gradient
 from latentia.learners.base import Learner
 from latentia.learners.schedules import KLWeight, LearningRate, check_schedules
+from latentia.learners.stepping import begin_step, check_step, fused_adam, take_step
 from latentia.models import GenerativeModel, HasCoordinateAscent
 from latentia.posteriors import Posterior
 
@@ -57,10 +58,7 @@ class Joint(Learner):
         precision: Precision = "fp32",
         hold_model: bool = False,
     ) -> None:
-        if draws < 1:
-            raise LatentiaError(f"draws is {draws}, wanted at least 1.")
-        if clip is not None and clip <= 0:
-            raise LatentiaError(f"clip is {clip}, wanted a positive norm, or none at all.")
+        check_step(draws, clip)
         if (
             isinstance(model, HasCoordinateAscent)
             and not hold_model
@@ -82,30 +80,22 @@ class Joint(Learner):
         self.parameters = [p for p in self._modules.parameters() if p.requires_grad]
         if not self.parameters:
             raise LatentiaError("neither model nor posterior has a parameter to learn; nothing would move.")
-        self.optimizer = torch.optim.Adam(self.parameters, lr=lr.at(0), betas=(betas[0], betas[1]), eps=eps, fused=True)
+        self.optimizer = fused_adam(self.parameters, lr.at(0), betas, eps)
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr
-        self.optimizer.zero_grad(set_to_none=True)
+        begin_step(self.optimizer, self.lr)
         self.posterior.before_step(self.model, batch)
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             q = self.posterior.infer(self.model, batch)
             estimate = self.gradient(self.bound, self.model, q, batch, self.draws, self.kl_schedule.at(self.steps))
         loss = -estimate.surrogate.mean()
         loss.backward()
-        norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
-        if self.clip is not None:
-            torch.nn.utils.clip_grads_with_norm_(self.parameters, self.clip, norm)
-        skipped = ~(torch.isfinite(loss.detach()) & torch.isfinite(norm))
-        # Fused optimizers leave everything as it is where found_inf is 1, without the host looking.
-        self.optimizer.found_inf = skipped.to(torch.float32)  # pyright: ignore[reportAttributeAccessIssue]  read by torch's fused step
-        self.optimizer.step()
+        norm, skipped = take_step(self.optimizer, self.parameters, torch.isfinite(loss.detach()), self.clip)
         self.steps += 1
         return {
             "bound": estimate.bound.mean(),
             "rate": estimate.rate.mean(),
-            "grad_norm": norm.detach(),
+            "grad_norm": norm,
             "skipped": skipped,
         }
 

@@ -18,6 +18,7 @@ from latentia.gradients.base import plain_draws
 from latentia.learners.base import Learner
 from latentia.learners.joint import Precision
 from latentia.learners.schedules import KLWeight, LearningRate, check_schedules
+from latentia.learners.stepping import begin_step, check_step, fused_adam, take_step
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior, Table
 from latentia.weights import terms
@@ -76,10 +77,7 @@ class Phases(Learner):
         wake_phi: bool,
         sleep_phi: bool,
     ) -> None:
-        if draws < 1:
-            raise LatentiaError(f"draws is {draws}, wanted at least 1.")
-        if clip is not None and clip <= 0:
-            raise LatentiaError(f"clip is {clip}, wanted a positive norm, or none at all.")
+        check_step(draws, clip)
         if isinstance(posterior, Table):
             raise LatentiaError("Table holds numbers of the data's rows, and a dreamed row has none; use 'amortized'.")
         self.model, self.posterior, self.bound = model, posterior, bound
@@ -100,12 +98,10 @@ class Phases(Learner):
         self.parameters = [p for p in self._modules.parameters() if p.requires_grad]
         if not self.parameters:
             raise LatentiaError("no phase moves a parameter; nothing would be learned.")
-        self.optimizer = torch.optim.Adam(self.parameters, lr=lr.at(0), betas=(betas[0], betas[1]), eps=eps, fused=True)
+        self.optimizer = fused_adam(self.parameters, lr.at(0), betas, eps)
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr
-        self.optimizer.zero_grad(set_to_none=True)
+        begin_step(self.optimizer, self.lr)
         self.posterior.before_step(self.model, batch)
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             losses = self.losses(batch)
@@ -115,15 +111,9 @@ class Phases(Learner):
                 # Only so far: a prior made of posteriors would lead theta's loss on to phi.
                 loss.backward(inputs=own)
                 sound = sound & torch.isfinite(loss.detach())
-        norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
-        if self.clip is not None:
-            torch.nn.utils.clip_grads_with_norm_(self.parameters, self.clip, norm)
-        skipped = ~(sound & torch.isfinite(norm))
-        # Fused optimizers leave everything as it is where found_inf is 1, without the host looking.
-        self.optimizer.found_inf = skipped.to(torch.float32)  # pyright: ignore[reportAttributeAccessIssue]  read by torch's fused step
-        self.optimizer.step()
+        norm, skipped = take_step(self.optimizer, self.parameters, sound, self.clip)
         self.steps += 1
-        return {"bound": losses.bound, "rate": losses.rate, "grad_norm": norm.detach(), "skipped": skipped}
+        return {"bound": losses.bound, "rate": losses.rate, "grad_norm": norm, "skipped": skipped}
 
     def losses(self, batch: Batch) -> Losses:
         """Of the phases that are on. The bound is that of the wake draws; mean log q of the dreams where there are none."""

@@ -70,17 +70,26 @@ def levels(variables: Sequence[Variable]) -> list[list[int]]:
     Raises:
         LatentiaError: there is a cycle; the message names one.
     """
-    depth: dict[int, int] = {}
-    while len(depth) < len(variables):
-        ready = [i for i, v in enumerate(variables) if i not in depth and all(parent in depth for parent in v.parents)]
-        if not ready:
-            raise LatentiaError(f"the variables form a cycle, {_a_cycle(variables, depth)}; remove an arrow.")
-        for i in ready:
-            depth[i] = 1 + max((depth[parent] for parent in variables[i].parents), default=-1)
-    return [[i for i in depth if depth[i] == d] for d in range(max(depth.values()) + 1)]
+    children: list[list[int]] = [[] for _ in variables]
+    for i, variable in enumerate(variables):
+        for parent in variable.parents:
+            children[parent].append(i)
+    waiting = [len(variable.parents) for variable in variables]
+    found = [[i for i, left in enumerate(waiting) if not left]]
+    while found[-1]:
+        freed = []
+        for child in (child for i in found[-1] for child in children[i]):
+            waiting[child] -= 1
+            if not waiting[child]:
+                freed.append(child)
+        found.append(sorted(freed))
+    if any(waiting):
+        done = {i for level in found for i in level}
+        raise LatentiaError(f"the variables form a cycle, {_a_cycle(variables, done)}; remove an arrow.")
+    return found[:-1]
 
 
-def _a_cycle(variables: Sequence[Variable], done: Mapping[int, int]) -> str:
+def _a_cycle(variables: Sequence[Variable], done: set[int]) -> str:
     path = [next(i for i in range(len(variables)) if i not in done)]
     while path[-1] not in path[:-1]:
         path.append(next(parent for parent in variables[path[-1]].parents if parent not in done))

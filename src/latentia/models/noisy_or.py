@@ -13,7 +13,7 @@ from torch.distributions import Bernoulli, Distribution, Independent
 
 from latentia.core import Batch
 from latentia.core.checks import check_shape, expand_mask, first_place
-from latentia.core.errors import LatentiaError
+from latentia.core.errors import LatentiaError, ShapeError
 from latentia.distributions import LogOffBernoulli
 from latentia.models.base import GenerativeModel
 from latentia.models.evidence import named_place, polarity
@@ -43,6 +43,9 @@ class NoisyOr(GenerativeModel):
     Raises:
         LatentiaError: names that are missing or come twice, an edge that leads nowhere or comes twice, a probability that is
             none.
+
+    >>> NoisyOr.from_matrix([[0.9, 0.0], [0.4, 0.7]], causes=["flu", "cold"], effects=["fever", "cough"]).edges
+    [(0, 0, 0.9), (1, 0, 0.4), (1, 1, 0.7)]
     """
 
     log_edge_off: Tensor
@@ -83,6 +86,48 @@ class NoisyOr(GenerativeModel):
             self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
         self.x_shape, self.z_shape = Size((m,)), Size((n,))
 
+    @classmethod
+    def from_matrix(
+        cls,
+        strength: Tensor | Sequence[Sequence[float]],
+        causes: Sequence[str] | None = None,
+        effects: Sequence[str] | None = None,
+        base_rate: float | list[float] = 0.02,
+        leak: float | list[float] = 0.001,
+    ) -> "NoisyOr":
+        """The network of a whole matrix of strengths, where a zero is no edge.
+
+        Args:
+            strength: (causes, effects), each in [0, 1].
+            causes: their names; "cause 0", "cause 1", ... if None.
+            effects: their names; "effect 0", ... if None.
+            base_rate: as for the class.
+            leak: as for the class.
+
+        Raises:
+            ShapeError: no matrix, or one of another size than the names.
+            LatentiaError: a strength that is no probability, or as the class.
+        """
+        try:
+            w = torch.as_tensor(strength, dtype=torch.float64)
+        except (TypeError, ValueError, RuntimeError):
+            raise ShapeError(
+                "strength is not a matrix of numbers, wanted a row for each cause, all of one length."
+            ) from None
+        if w.dim() != 2 or not w.numel():
+            raise ShapeError(f"strength has shape {tuple(w.shape)}, wanted (causes, effects), at least one of each.")
+        strange = ~((w >= 0) & (w <= 1))
+        if bool(strange.any()):
+            raise LatentiaError(
+                f"strength holds {int(strange.sum())} of {w.numel()} values outside of 0 to 1, the first at "
+                f"{first_place(strange)}; wanted probabilities."
+            )
+        named = [f"cause {i}" for i in range(w.shape[0])] if causes is None else list(causes)
+        seen_as = [f"effect {j}" for j in range(w.shape[1])] if effects is None else list(effects)
+        check_shape("strength", w.shape, (len(named), len(seen_as)), cure="give a row for each cause, a column an effect.")
+        edges = [(i, j, float(w[i, j])) for i, j in w.nonzero().tolist()]
+        return cls(named, seen_as, edges, base_rate, leak)
+
     def prior(self, given: Tensor | None = None) -> Distribution:
         return Independent(Bernoulli(logits=self.base_logit, validate_args=False), 1, validate_args=False)
 
@@ -120,14 +165,8 @@ class NoisyOr(GenerativeModel):
         Raises:
             LatentiaError: a row with more positive findings, or one that cannot be.
         """
-        found = self._explained(batch)
-        impossible = found.log_evidence == -torch.inf
-        if bool(impossible.any()):
-            raise LatentiaError(
-                f"the findings of {int(impossible.sum())} of {len(impossible)} rows cannot be under this model, the first "
-                f"in row {first_place(impossible)}; a positive finding needs a cause or a leak."
-            )
-        return found.marginals
+        self.check_possible(batch)
+        return self._explained(batch).marginals
 
     def log_evidence(self, batch: Batch) -> Tensor:
         """log p(x) of what was seen: (B,) nats, float64; raises as ``exact_marginals``, but for what cannot be: -inf."""
@@ -136,6 +175,25 @@ class NoisyOr(GenerativeModel):
     def _explained(self, batch: Batch) -> Answer:
         strength, leak, base_logit = (each.to(batch.x.device) for each in self.exact)
         return explain(strength, leak, base_logit, batch.x, self.seen(batch))
+
+    def check_possible(self, batch: Batch) -> None:
+        """Refuse findings whose probability is zero.
+
+        Raises:
+            LatentiaError: in some row a positive finding has neither a leak nor a cause that the absent ones leave, or an
+                absent one has a leak of 1.
+        """
+        seen = self.seen(batch)
+        strength, leak, _ = (each.to(batch.x.device) for each in self.exact)
+        present, absent = seen & (batch.x == 1), seen & (batch.x == 0)
+        left = (absent.double() @ (strength == 1).double().T == 0).double()  # (B, causes): not excluded by what is absent
+        explained = (left @ (strength > 0).double() > 0) | (leak > 0)
+        impossible = ((present & ~explained) | (absent & (leak == 1))).any(1)
+        if bool(impossible.any()):
+            raise LatentiaError(
+                f"the findings of {int(impossible.sum())} of {len(impossible)} rows cannot be under this model, the first "
+                f"in row {first_place(impossible)}; a positive finding needs a cause or a leak."
+            )
 
     def seen(self, batch: Batch) -> Tensor:
         """Which findings count: (B, effects) bool.

@@ -11,10 +11,11 @@ from rich.table import Table
 from torch import Tensor
 
 from latentia.core import Batch
+from latentia.core.checks import check_shape
 from latentia.core.errors import LatentiaError, nearest
 from latentia.evaluation import gibbs, mean_and_error, quiet, weighted_mean
 from latentia.models import BayesNet, GenerativeModel, HasExactMarginals, HasNamedEvidence
-from latentia.posteriors import Amortized, Posterior
+from latentia.posteriors import Amortized, Layered, Posterior
 from latentia.weights import log_weights
 
 Check = Literal["none", "importance", "gibbs", "exact"]
@@ -147,8 +148,11 @@ def infer(
         notes = _doubts(model, posterior, batch)
         posterior.infer(model, batch)  # the first call pays for what later ones find ready
         began = time.perf_counter()
-        mean = mean_and_error(posterior.infer(model, batch))[0] if told else prior
+        mean, variance = mean_and_error(posterior.infer(model, batch)) if told else (prior, torch.zeros_like(prior))
         seconds = time.perf_counter() - began
+    if bool((variance > 0).any()):
+        error = float(variance.max()) ** 0.5
+        notes += (f"the posterior's probabilities are means of draws, off by standard errors up to {error:.4f}",)
     found = _checked(model, posterior, batch, check, draws, seed)
     if not told:
         notes = ("nothing was observed, so that the posterior is the prior",)
@@ -156,6 +160,8 @@ def infer(
     if isinstance(model, BayesNet):
         # What was observed is a part of z, and no answer.
         groups = [g for g, seen in zip(groups, mask.split(model.sizes), strict=True) if not bool(seen.any())]
+        if not groups:
+            notes += ("every variable was observed, so that nothing is left to infer",)
     chosen = sorted(groups, key=_weight)[:top]
     beliefs = tuple(belief for group in chosen for belief in group)
     return Inference(told, beliefs, seconds, check, found.seconds, (*notes, *found.notes))
@@ -220,10 +226,11 @@ def _doubts(model: GenerativeModel, posterior: Posterior, batch: Batch) -> tuple
     """
     notes = []
     assert batch.mask is not None
-    blind = isinstance(posterior, Amortized) and not posterior.see_mask and not bool(batch.mask.all())
-    if blind and bool(batch.mask.any()):
-        notes.append("this network takes a value that was not observed for an average one; fit with posterior.see_mask=true")
+    if _is_blind(posterior) and bool(batch.mask.any()) and not bool(batch.mask.all()):
+        cure = "" if isinstance(posterior, Layered) else " or fit with posterior.see_mask=true"
+        notes.append(f"this network takes a value that was not observed for an average one; see --check gibbs{cure}")
     q = posterior.infer(model, batch)
+    check_shape("the posterior's z", q.event_shape, model.z_shape, cure="build it for as many latents as the model has.")
     if bool((log_weights(model, q, batch, q.sample((DRAWS_TO_SEE_IT_CAN_BE,))) > -torch.inf).any()):
         return tuple(notes)
     # Either the findings cannot be, or the network has not learned what they leave possible.
@@ -239,6 +246,11 @@ def _doubts(model: GenerativeModel, posterior: Posterior, batch: Batch) -> tuple
         f"none of {DRAWS_TO_SEE_IT_CAN_BE:,} draws of the posterior is possible under the model; the findings {known}"
     )
     return tuple(notes)
+
+
+def _is_blind(posterior: Posterior) -> bool:
+    """Whether a value that was not seen looks to it as one that was, and was an average one."""
+    return isinstance(posterior, Layered) or (isinstance(posterior, Amortized) and not posterior.see_mask)
 
 
 def _beliefs(model: HasNamedEvidence, prior: Tensor, mean: Tensor, found: _Check) -> list[list[Belief]]:

@@ -6,6 +6,7 @@ from latentia.core import Batch
 from latentia.core.checks import check_finite, check_shape, check_support
 from latentia.core.errors import DataError, LatentiaError, NonFinite, ShapeError, SupportError
 from latentia.data import Dataset
+from latentia.gradients.base import plain_draws
 from latentia.learners import Learner
 from latentia.weights import terms
 
@@ -87,7 +88,7 @@ def name_the_culprit(learner: Learner, batch: Batch, step: int) -> NonFinite:
         if why is not None:
             return NonFinite(f"{why} ({where}).")
         q = learner.posterior.infer(learner.model, batch)
-        z = q.rsample((1,)) if q.has_rsample else q.sample((1,))
+        z = plain_draws(q, 1)
         check_finite(f"z drawn from q {where}", z.squeeze(0), cure=cure)
         drawn = terms(learner.model, q, batch, z)
         for name, value in zip(("log p(x | z)", "log p(z)", "log q(z | x)"), drawn, strict=True):

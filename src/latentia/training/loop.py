@@ -252,11 +252,19 @@ class _Training:
         Raises:
             NonFinite: no epoch that counts ended with a finite bound.
         """
-        if self.history.best_epoch is None:
+        if self.history.best_epoch is not None:
+            return
+        skipped = len(self.history.skipped_steps)
+        if not skipped and self.last_look.get("bound") == -math.inf:
             raise NonFinite(
-                f"no epoch ended with a finite bound ({len(self.history.skipped_steps)} steps were skipped); "
-                f"the learning rate was {self.learner.lr:g}: try a tenth of it, or clip=10, the gradient's largest norm."
+                "the bound on the validation rows was -inf after every epoch though every step was finite: the posterior "
+                "draws what is impossible under the model, which no learning rate mends; use learner 'sleep', which needs "
+                "no such bound, or a model without probabilities of zero."
             )
+        raise NonFinite(
+            f"no epoch ended with a finite bound ({skipped} steps were skipped); "
+            f"the learning rate was {self.learner.lr:g}: try a tenth of it, or clip=10, the gradient's largest norm."
+        )
 
     def finish(self) -> None:
         """The best weights back in place, ready to be used."""
