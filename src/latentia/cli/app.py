@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from latentia.cli import asking, measuring, using
+
 app = typer.Typer(
     name="latentia",
     help="Fit, measure and look into latent variable models.",
@@ -17,14 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-# Of `ladder`: what it does to one model. Where each rung trains its own, the recipe says how long, and nothing is annealed.
-OF_ONE_MODEL = ("steps", "temperatures", "chains", "simulated")
 INTERRUPTED = "interrupted; what was finished before is kept, and what was under way is not"
-
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `latentia fit` wrote.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Where to write; by default into the run's folder.")]
-Count = Annotated[int, typer.Option("-n", min=1, help="How many.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the draws.")]
 
 
 @app.command()
@@ -48,157 +43,10 @@ def fit(
     commands.fit_command(what, overrides, out)
 
 
-@app.command()
-def evaluate(
-    run: RunFolder,
-    draws: Annotated[int, typer.Option(min=1, help="Draws a row; exactly so many are used.")] = 1000,
-    split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    seed: Seed = 0,
-    memory: Annotated[int, typer.Option(min=1, help="Megabytes that one chunk of draws may take, about.")] = 128,
-) -> None:
-    """Held-out numbers of a run, each with a standard error; its evaluation.json is brought up to date."""
-    from latentia.cli import commands
-
-    commands.evaluate_command(run, draws, split, json, seed, memory * 2**20)
-
-
-@app.command()
-def sample(run: RunFolder, n: Count = 64, out: Out = None, seed: Seed = 0) -> None:
-    """New rows drawn from the model: a picture, and an .npz of draws and means."""
-    from latentia.cli import commands
-
-    commands.sample_command(run, n, out, seed)
-
-
-@app.command()
-def reconstruct(
-    run: RunFolder,
-    n: Count = 64,
-    out: Out = None,
-    split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
-) -> None:
-    """Rows to their encoding and back: a picture, and an .npz of both."""
-    from latentia.cli import commands
-
-    commands.reconstruct_command(run, n, out, split)
-
-
-@app.command()
-def encode(
-    run: RunFolder,
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A data set's name, or an .npy or .npz file of rows.")],
-    out: Annotated[Path, typer.Option(help="z.csv, z.npz or z.parquet.")],
-    split: Annotated[str, typer.Option(help="Of a named data set: train, valid or test.")] = "test",
-) -> None:
-    """Posterior mean and standard deviation of every row, as a table."""
-    from latentia.cli import commands
-
-    commands.encode_command(run, data, out, split)
-
-
-@app.command()
-def report(run: RunFolder, out: Out = None) -> None:
-    """Write a run's report again: one HTML file that needs no network."""
-    from latentia.cli import commands
-
-    commands.report_command(run, out)
-
-
-@app.command()
-def infer(
-    run: RunFolder,
-    observe: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--observe", metavar="NAME=VALUE", help="A finding; several by commas or by repeating, or @cases.json/csv."
-        ),
-    ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many variables to tell of.")] = 10,
-    check: Annotated[str, typer.Option(help="none, importance, gibbs or exact: the same figures another way.")] = "none",
-    draws: Annotated[int, typer.Option(min=1, help="Draws of the check.")] = 10_000,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    seed: Seed = 0,
-) -> None:
-    """What a run's network believes of its model's named variables once some of them are observed."""
-    from latentia.cli import inferring
-
-    inferring.infer_command(run, list(observe or []), top, check, draws, json, seed)
-
-
-@app.command()
-def ladder(
-    ctx: typer.Context,
-    what: Annotated[
-        str, typer.Argument(metavar="RUN|DATA|RECIPE", help="A run's folder; or what `fit` takes, fitted first.")
-    ],
-    rungs: Annotated[
-        str | None, typer.Option(help="Which, by commas: exact, encoder+20, ...; `latentia list rungs`.")
-    ] = None,
-    own_training: Annotated[
-        bool, typer.Option("--own-training", help="Train a model for each rung, by the recipe.")
-    ] = False,
-    rows: Annotated[int, typer.Option(min=2, help="Held-out rows to measure on.")] = 200,
-    draws: Annotated[int, typer.Option(min=1, help="Draws a row for each bound.")] = 500,
-    split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
-    steps: Annotated[int, typer.Option(min=1, help="Training steps, of 100 rows, of rungs that learn.")] = 2000,
-    temperatures: Annotated[int, typer.Option(min=0, help="Of annealed importance sampling; 0 leaves it out.")] = 200,
-    chains: Annotated[int, typer.Option(min=1, help="Annealed chains a row.")] = 16,
-    simulated: Annotated[int, typer.Option(min=0, help="Rows to draw from the model, for bounds from both sides.")] = 0,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, e.g. epochs=20.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder where one is fitted; runs/<name> by default.")] = None,
-    seed: Seed = 0,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
-    """One model under every way of inferring z: bounds, gaps and costs, as a table, a picture and a part of the report.
-
-    Ctrl-C keeps the rungs that are finished. --steps, --temperatures, --chains and --simulated are not for --own-training,
-    where the recipe says how long to train, and --set changes the recipe.
-    """
-    from latentia.cli import climbing
-
-    _refuse_what_has_no_effect(ctx, own_training, temperatures, simulated)
-    names = None if rungs is None else [name.strip() for name in rungs.split(",") if name.strip()]
-    asked = climbing.Asked(names, own_training, rows, draws, split, steps, temperatures, chains, simulated, seed)
-    climbing.ladder_command(what, asked, list(set_ or []), out, json)
-
-
-def _refuse_what_has_no_effect(ctx: typer.Context, own_training: bool, temperatures: int, simulated: int) -> None:
-    for name in OF_ONE_MODEL if own_training else ():
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            raise typer.BadParameter("it has no effect with --own-training; leave it out", ctx, param_hint=f"--{name}")
-    if simulated and not temperatures:
-        raise typer.BadParameter(
-            "such rows are annealed, but --temperatures is 0; leave one of the two out", ctx, param_hint="--simulated"
-        )
-
-
-@app.command()
-def topics(
-    run: RunFolder,
-    top: Annotated[int, typer.Option(min=2, help="Words a topic.")] = 10,
-    split: Annotated[str, typer.Option(help="Held-out rows for the perplexity: train, valid or test.")] = "test",
-    draws: Annotated[int, typer.Option(min=1, help="Draws a row for the perplexity with topics at their means.")] = 100,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    seed: Seed = 0,
-) -> None:
-    """Topics of a run: their words, how well these go together in training rows, and perplexity on held-out rows."""
-    from latentia.cli import topics as command
-
-    command.topics_command(run, top, split, draws, json, seed)
-
-
-@app.command("list")
-def list_(
-    what: Annotated[str | None, typer.Argument(metavar="WHAT", help="One kind, e.g. families; else all.")] = None,
-) -> None:
-    """What there is to choose from: data sets, recipes and the parts of a method."""
-    from latentia.cli import listing
-
-    listing.list_command(what)
+# In the order of `latentia --help`.
+measuring.declare(app)
+using.declare(app)
+asking.declare(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,46 @@
+"""The commands that use a run: rows out of it, rows through it; declared."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latentia.cli.options import Count, Out, RunFolder, Seed, SplitName
+
+
+def declare(app: typer.Typer) -> None:
+    """Add ``sample``, ``reconstruct`` and ``encode``."""
+    app.command()(sample)
+    app.command()(reconstruct)
+    app.command()(encode)
+
+
+def sample(run: RunFolder, n: Count = 64, out: Out = None, seed: Seed = 0) -> None:
+    """New rows drawn from the model: a picture, and an .npz of draws and means."""
+    from latentia.cli import commands
+
+    commands.sample_command(run, n, out, seed)
+
+
+def reconstruct(
+    run: RunFolder,
+    n: Count = 64,
+    out: Out = None,
+    split: SplitName = "test",
+) -> None:
+    """Rows to their encoding and back: a picture, and an .npz of both."""
+    from latentia.cli import commands
+
+    commands.reconstruct_command(run, n, out, split)
+
+
+def encode(
+    run: RunFolder,
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A data set's name, or an .npy or .npz file of rows.")],
+    out: Annotated[Path, typer.Option(help="z.csv, z.npz or z.parquet.")],
+    split: Annotated[str, typer.Option(help="Of a named data set: train, valid or test.")] = "test",
+) -> None:
+    """Posterior mean and standard deviation of every row, as a table."""
+    from latentia.cli import commands
+
+    commands.encode_command(run, data, out, split)
