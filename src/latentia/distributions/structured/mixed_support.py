@@ -54,6 +54,10 @@ class MixedColumnsSupport(constraints.Constraint):
         owner = self.layout.at("owner", mask.device).expand(mask.shape)
         return hidden.scatter_add_(-1, owner, (~mask).long()) == 0
 
+    def seen_values(self, mask: Tensor) -> Tensor:
+        """(..., D) -> (..., D) True where a value's column counts as seen."""
+        return self.seen_columns(mask)[..., self.layout.at("owner", mask.device)]
+
     def name_bad(self, value: Tensor, mask: Tensor | None = None) -> tuple[Tensor, str]:
         """Rows (N, D) -> (N,) True where a seen column holds what it may not, and those columns by name."""
         bad = ~self.check_columns(value)
