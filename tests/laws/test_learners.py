@@ -11,6 +11,7 @@ from torch.distributions import Distribution, Independent
 from torch.testing import assert_close
 
 from helpers.construct import build, cases
+from helpers.going_on import assert_goes_on_to_the_bit
 from latentia.bounds import BOUNDS, Iwae
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError
@@ -125,6 +126,18 @@ def test_the_same_seed_and_batches_give_the_same_bits(name: str, options: dict[s
             {**numbers(learner), **{f"{i} {key}": value for i, log in enumerate(logs) for key, value in log.items()}}
         )
     assert not moved(*ends)
+
+
+@every_learner
+def test_what_it_remembers_is_all_that_its_next_steps_depend_on(name: str, options: dict[str, Any]) -> None:
+    assert_goes_on_to_the_bit(lambda: make(name, options), [good_batch(name) for _ in range(6)])
+
+
+@every_learner
+def test_skipped_steps_are_remembered_too(name: str, options: dict[str, Any]) -> None:
+    batches = [good_batch(name) for _ in range(6)]
+    batches[0], batches[2] = (b._replace(x=torch.full_like(b.x, torch.nan)) for b in (batches[0], batches[2]))
+    assert_goes_on_to_the_bit(lambda: make(name, options), batches, 1, 3)
 
 
 @every_learner

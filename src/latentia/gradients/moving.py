@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from latentia.core.errors import LatentiaError
+from latentia.core.memory import Memory
 
 
 class Moving(nn.Module):
@@ -50,6 +51,13 @@ class Moving(nn.Module):
         mean, variance = self.mean.nan_to_num(0.0).to(rewards), self.variance.nan_to_num(1.0).to(rewards)
         self._follow(rewards)
         return mean, variance
+
+    def memory(self) -> Memory:
+        """Whether the first batch was met: it need not have left a trace in the buffers."""
+        return {"started": self.started}
+
+    def restore(self, memory: Memory) -> None:
+        self.started = bool(memory["started"])
 
     def _follow(self, rewards: Tensor) -> None:
         """Move towards these; what is not finite belongs to a step that the learner skips, and leaves no trace."""

@@ -10,6 +10,7 @@ from torch.distributions import Distribution
 from latentia.bounds import Bound
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError
+from latentia.core.memory import Memory
 from latentia.gradients.base import Estimate, plain_draws, proper, score_surrogate
 from latentia.models import GenerativeModel
 from latentia.weights import terms
@@ -57,6 +58,13 @@ class ScoreFunction(nn.Module):
         instead = self._baseline_before(reward, model, q, batch, n_draws, kl_weight).to(reward).expand_as(reward)
         surrogate = score_surrogate(bound, parts, instead, kl_weight)
         return Estimate(proper(bound, parts), surrogate, parts.rate())
+
+    def memory(self) -> Memory:
+        """Whether the first batch was met: it need not have left a trace in the buffer."""
+        return {"started": self.started}
+
+    def restore(self, memory: Memory) -> None:
+        self.started = bool(memory["started"])
 
     @torch.no_grad()
     def _baseline_before(

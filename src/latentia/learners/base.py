@@ -7,6 +7,7 @@ from torch import Tensor
 
 from latentia.bounds import Bound
 from latentia.core import Batch
+from latentia.core.memory import Memory, as_int, as_tensor, check_alike, inside, put_back, remembered
 from latentia.data import Split
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
@@ -55,6 +56,68 @@ class Learner(ABC):
         itself looks: without gradients, in evaluation mode, and from the same random seed each time.
         """
         return {}
+
+    def memory(self) -> Memory:
+        """Everything that the steps to come depend on, beside their batches and torch's random state.
+
+        That is both halves, what their modules remember (``core.memory``), the moments of an ``optimizer`` where the learner
+        has one, and ``own_memory``.
+
+        A learner with freshly built parts of the same kind, after ``restore``, takes the very steps that this one would.
+        The tensors are the live ones: write them down, or copy them, before the next step.
+        """
+        kept: Memory = {"steps": self.steps}
+        kept |= {f"parts.{name}": value for name, value in remembered(self._whole).items()}
+        kept |= {f"own.{name}": value for name, value in self.own_memory().items()}
+        for place, moments in self._moments().items():
+            kept |= {f"optimizer.{place}.{name}": value for name, value in moments.items()}
+        return kept
+
+    def restore(self, memory: Memory) -> None:
+        """Go on from where ``memory`` was taken; the parts count as having looked at the data.
+
+        Raises:
+            ShapeError: the parts are not built as those were.
+        """
+        put_back(self._whole, inside(memory, "parts."))
+        self.restore_own(inside(memory, "own."))
+        self._restore_moments(inside(memory, "optimizer."))
+        self.steps = as_int(memory["steps"])
+        self.model.fresh = self.posterior.fresh = False
+
+    def own_memory(self) -> Memory:
+        """A hook: what steps leave in the learner itself beside moments; nothing unless overridden."""
+        return {}
+
+    def restore_own(self, memory: Memory) -> None:
+        """A hook: take back what ``own_memory`` gave; unless overridden, that must have been nothing."""
+        check_alike({name: torch.empty(0) for name in memory}, {})
+
+    @property
+    def _whole(self) -> torch.nn.ModuleDict:
+        """Both halves, whether the learner moves them or not, and whatever else it owns."""
+        return torch.nn.ModuleDict({**self.modules, "model": self.model, "posterior": self.posterior})
+
+    @property
+    def _optimizer(self) -> torch.optim.Optimizer | None:
+        return getattr(self, "optimizer", None)
+
+    def _moments(self) -> dict[int, dict[str, Tensor]]:
+        return {} if self._optimizer is None else self._optimizer.state_dict()["state"]
+
+    def _restore_moments(self, memory: Memory) -> None:
+        optimizer = self._optimizer
+        if optimizer is None:
+            return
+        held: dict[int, dict[str, Tensor]] = {}
+        for name, value in memory.items():
+            place, _, what = name.partition(".")
+            held.setdefault(int(place), {})[what] = as_tensor(value)
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        for place, moments in held.items():
+            of = {what: value for what, value in moments.items() if value.ndim}
+            check_alike(of, dict.fromkeys(of, parameters[place]) if place < len(parameters) else {})
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": held})
 
     @property
     @abstractmethod

@@ -14,6 +14,7 @@ from latentia.bounds import Bound, Elbo
 from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import LatentiaError, NoClosedForm
+from latentia.core.memory import Memory, as_tensor
 from latentia.data import Split
 from latentia.distributions import closed_kl
 from latentia.learners.base import Learner
@@ -72,7 +73,7 @@ class CoordinateAscent(Learner):
         self.draws, self.steps = 1, 0
         self.full_batch = True
         self._closed: HasCoordinateAscent = model
-        self._last: _Sweep | None = None
+        self._last: _Answer | None = None
         self._modules = nn.ModuleDict({"model": model, "posterior": self.posterior})
 
     @torch.no_grad()
@@ -109,16 +110,16 @@ class CoordinateAscent(Learner):
         if (
             isinstance(self.model, HasSearchedPosterior)
             and last is not None
-            and last.q.batch_shape == sweep.q.batch_shape
             and bool(sweep.bound < last.bound)
+            and (then := last.like(sweep.q)).batch_shape == sweep.q.batch_shape
         ):
             put_back(self.model, before)
-            sweep = self._sweep(batch, self.model.better_of(batch, sweep.q, last.q))
+            sweep = self._sweep(batch, self.model.better_of(batch, sweep.q, then))
         skipped = ~(torch.isfinite(sweep.bound) & torch.isfinite(sweep.rate))
         if bool(skipped):
             put_back(self.model, before)
         elif isinstance(self.model, HasSearchedPosterior):
-            self._last = sweep
+            self._last = _Answer.of(sweep)
         return log_of(sweep.bound, sweep.rate, skipped)
 
     def _sweep(self, batch: Batch, q: Distribution) -> "_Sweep":
@@ -160,6 +161,13 @@ class CoordinateAscent(Learner):
         """The bound of ``held_out_bound``."""
         return held_out_bound(self.model, split)
 
+    def own_memory(self) -> Memory:
+        return {} if self._last is None else {"bound": self._last.bound, **self._last.parameters}
+
+    def restore_own(self, memory: Memory) -> None:
+        held = {name: as_tensor(value) for name, value in memory.items()}
+        self._last = _Answer(held.pop("bound"), held) if held else None
+
     def check(self, total_steps: int) -> None:
         """Refuses nothing: there are no schedules."""
 
@@ -187,6 +195,21 @@ class _Sweep(NamedTuple):
     q: Distribution
     bound: Tensor
     rate: Tensor
+
+
+class _Answer(NamedTuple):
+    """What a sweep leaves for the next one: the ELBO, nats a row, and q(z) by its parameters, which can be written down."""
+
+    bound: Tensor
+    parameters: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, sweep: _Sweep) -> "_Answer":
+        return cls(sweep.bound, {name: getattr(sweep.q, name) for name in sweep.q.arg_constraints})
+
+    def like(self, q: Distribution) -> Distribution:
+        """The answer, as a distribution of q's kind."""
+        return type(q)(**self.parameters, validate_args=False)
 
 
 def own_factor(posterior: Posterior | None, learner: str) -> VariationalFactor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from latentia.bounds import Bound, Elbo
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm
+from latentia.core.memory import Memory, as_int
 from latentia.data import Split
 from latentia.distributions import closed_kl
 from latentia.learners.base import Learner
@@ -83,6 +84,12 @@ class NaturalGradient(Learner):
     def own_look(self, split: Split) -> dict[str, float]:
         """The bound of ``coordinate_ascent.held_out_bound``."""
         return held_out_bound(self.model, split)
+
+    def own_memory(self) -> Memory:
+        return {"taken": self._taken}
+
+    def restore_own(self, memory: Memory) -> None:
+        self._taken = as_int(memory["taken"])
 
     def check(self, total_steps: int) -> None:
         """Refuses nothing: the schedule never ends."""

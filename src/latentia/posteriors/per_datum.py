@@ -12,6 +12,7 @@ from torch.distributions import Distribution
 from latentia.core import Batch
 from latentia.core.checks import check_counts, check_positive, check_shape
 from latentia.core.errors import LatentiaError, nearest
+from latentia.core.memory import Memory, as_tensor
 from latentia.core.random import seeded
 from latentia.families import Family
 from latentia.models import GenerativeModel
@@ -105,6 +106,13 @@ class PerDatum(Posterior):
         moved = self._climb(model, batch, self.raw[batch.row], self.table_steps, falls=False)
         sound = torch.isfinite(moved).flatten(1).all(1)
         self.raw[batch.row] = torch.where(per_row(sound, moved), moved, self.raw[batch.row])
+
+    def memory(self) -> Memory:
+        """The table, by which training goes on, and which no finished run needs."""
+        return {"raw": self.raw} if len(self.raw) else {}
+
+    def restore(self, memory: Memory) -> None:
+        self.raw = as_tensor(memory["raw"]).to(self.raw.device).clone()
 
     def search(self, model: GenerativeModel, batch: Batch) -> Tensor:
         """Raw numbers of each row from the common start, (B, raw_per_value, D), detached."""
