@@ -1,0 +1,82 @@
+"""A fitted model asked about rows, in float64 and so that the answer for a row depends on that row alone.
+
+Estimators promise that rows may come in any order and number. Draws are therefore the same for every row (``CommonNoise``),
+and the arithmetic is wide enough that the shape of a batch does not show.
+"""
+
+import math
+import threading
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentia.core import Batch
+from latentia.core.random import CommonNoise
+from latentia.distributions import point
+from latentia.evaluation import DEFAULT_MEMORY, chunk_sizes, quiet
+from latentia.gradients.base import plain_draws
+from latentia.models import GenerativeModel
+from latentia.posteriors import Posterior
+from latentia.sklearn.units import Array
+from latentia.weights import log_weights
+
+ROWS_AT_ONCE = 1000
+# Torch has one random state a process, so that two threads that fit would draw from each other's.
+ALONE = threading.RLock()
+
+
+class Fitted(NamedTuple):
+    """p and q in float64, on the CPU."""
+
+    model: GenerativeModel
+    posterior: Posterior
+
+    def encode(self, x: Array) -> Array:
+        """Posterior means: (N, D) -> (N, q)."""
+        with ALONE, quiet(*self, seed=0):
+            return _joined(self.posterior.infer(self.model, batch).mean for batch in batches(x, ROWS_AT_ONCE))
+
+    def decode(self, z: Array) -> Array:
+        """The likelihood's mean: (N, q) -> (N, D)."""
+        with ALONE, quiet(*self, seed=0):
+            parts = torch.from_numpy(z).split(ROWS_AT_ONCE)
+            return _joined(point(self.model.likelihood(part.unsqueeze(0))).squeeze(0) for part in parts)
+
+    def draw(self, n: int, seed: int) -> Array:
+        """New rows: (n, D)."""
+        with ALONE, quiet(*self, seed=seed):
+            return self.model.sample(n).numpy()
+
+    def log_px(self, x: Array, draws: int, seed: int) -> Array:
+        """log p(x): (N, D) -> (N,) nats, in closed form where there is one, else the log of the mean of K weights."""
+        exact = getattr(self.model, "log_marginal", None)
+        if exact is not None:
+            with torch.no_grad():
+                return _joined(exact(batch.x) for batch in batches(x, ROWS_AT_ONCE))
+        with ALONE:
+            rows, chunks = chunk_sizes(draws, x.shape[1], DEFAULT_MEMORY // 2)
+            return _joined(self._log_mean_weight(batch, chunks, seed) for batch in batches(x, rows))
+
+    def _log_mean_weight(self, batch: Batch, chunks: list[int], seed: int) -> Tensor:
+        total = torch.full((len(batch.x),), -math.inf, dtype=torch.float64)
+        with quiet(*self, seed=seed), CommonNoise(len(batch.x)):
+            q = self.posterior.infer(self.model, batch)
+            for size in chunks:
+                weights = log_weights(self.model, q, batch, plain_draws(q, size))
+                total = torch.logaddexp(total, weights.logsumexp(0))
+        return total - math.log(sum(chunks))
+
+
+def batches(x: Array, size: int, mask: Array | None = None) -> Iterator[Batch]:
+    """Rows (N, D) as float64 batches; mask (N, D) True where observed, and x is zero elsewhere."""
+    values = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64))
+    seen = None if mask is None else torch.from_numpy(np.ascontiguousarray(mask))
+    for rows in torch.arange(len(values)).split(size):
+        yield Batch(values[rows], rows, len(values), mask=None if seen is None else seen[rows])
+
+
+def _joined(parts: Iterator[Tensor]) -> Array:
+    return torch.cat(list(parts)).numpy()
