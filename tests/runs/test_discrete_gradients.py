@@ -1,4 +1,4 @@
-"""Every gradient for a discrete z from recipe to saved run: it is fitted, saved, loaded, and believes the same afterwards."""
+"""Every gradient for a discrete z from recipe to run: fitted, saved, loaded, and of the same belief afterwards."""
 
 from pathlib import Path
 from typing import Any
