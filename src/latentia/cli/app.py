@@ -24,7 +24,7 @@ INTERRUPTED = "interrupted; what was finished before is kept, and what was under
 
 @app.command()
 def fit(
-    what: Annotated[str, typer.Argument(metavar="DATA|RECIPE", help="A data set, a named recipe or a recipe file.")],
+    what: Annotated[str, typer.Argument(metavar="DATA|RECIPE|PATH", help="A data set, a recipe, or data of your own.")],
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, e.g. epochs=20.")
     ] = None,

@@ -36,7 +36,7 @@ def reconstruct(
 
 def encode(
     run: RunFolder,
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A data set's name, or an .npy or .npz file of rows.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A data set's name, or a file or folder of rows.")],
     out: Annotated[Path, typer.Option(help="z.csv, z.npz or z.parquet.")],
     split: Annotated[str, typer.Option(help="Of a named data set: train, valid or test.")] = "test",
 ) -> None:

@@ -72,7 +72,7 @@ def impute(
     weighing, chosen = Weighing(rows, batch.x.device), _Chosen(multiple)
     with quiet(model, posterior, seed):
         q = posterior.infer(model, batch)
-        kind: _Moments | None = None
+        kind = likelihood = None
         for size in draw_chunks(draws, rows, n_values, memory):
             z = q.sample((size,))
             w = log_weights(model, q, batch, z)
@@ -84,6 +84,7 @@ def impute(
             weighing.sum("second", v, second.flatten(2))
             chosen.offer(w, z)
         assert kind is not None, "there is at least one draw"
+        assert likelihood is not None
         seen = _seen(likelihood, batch)
         mean, sd = kind.answer(weighing.mean("first"), weighing.mean("second"), batch.x)
         many = batch.x.new_zeros(0, *batch.x.shape)

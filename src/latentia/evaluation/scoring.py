@@ -72,7 +72,7 @@ def score(
             z = q.sample((size,))
             likelihood = model.likelihood(z, batch.given)
             parts = _parts(likelihood, batch)
-            v = weighing.add(_log_weights(model, q, batch, z, parts, likelihood))
+            v = weighing.add(_log_weights(model, q, batch, z, parts))
             if parts is not None:
                 shape = tuple(parts.shape[2:])
                 weighing.sum("parts", v, parts.flatten(2))
@@ -92,13 +92,8 @@ def _parts(likelihood: Distribution, batch: Batch) -> Tensor | None:
         return None
 
 
-def _log_weights(
-    model: GenerativeModel, q: Distribution, batch: Batch, z: Tensor, parts: Tensor | None, likelihood: Distribution
-) -> Tensor:
+def _log_weights(model: GenerativeModel, q: Distribution, batch: Batch, z: Tensor, parts: Tensor | None) -> Tensor:
     """(K, B) nats, without asking the model for its likelihood a second time where that can be helped."""
     own = type(model).log_likelihood is not GenerativeModel.log_likelihood
-    if parts is None or own:
-        said = model.log_likelihood(z, batch)
-    else:
-        said = parts.flatten(2).sum(-1)
+    said = model.log_likelihood(z, batch) if parts is None or own else parts.flatten(2).sum(-1)
     return said + model.log_prior(z, batch) - q.log_prob(z)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Weighing:
-    """Self-normalized importance sampling, a row at a time; see Owen (2013), Monte Carlo theory, methods and examples, ch. 9.
+    """Self-normalized importance sampling, a row at a time: Owen (2013), Monte Carlo theory, methods and examples, ch. 9.
 
     Args:
         rows: B.
