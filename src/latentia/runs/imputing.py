@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from latentia.core.errors import DataError
-from latentia.data.columns import Schema
+from latentia.data import Schema
 from latentia.data.tables.cells import seen_cells
 from latentia.distributions import definite_row
 from latentia.evaluation import DEFAULT_MEMORY, impute
@@ -27,9 +27,9 @@ class Completed:
 
     Attributes:
         values: one answer a hole. An array's is E[x | seen], (N, *x_shape). A table comes back as a table, its columns,
-            order and types kept: the mean of a number, a count rounded, the most probable state of a category, and of a hurdle its
-            spike where that is at least as likely as not. The mean is that of the values that the model sees, so that a
-            positive column gets its geometric mean, which for its log-normal is the median.
+            order and types kept: the mean of a number, a count rounded, the most probable state of a category, and of a
+            hurdle its spike where that is at least as likely as not. The mean is that of the values that the model sees, so
+            that a positive column gets its geometric mean, which for its log-normal is the median.
         draws: M completed rows each, drawn from p(missing | seen): arrays, or tables.
         sd: (N, *x_shape) the standard deviation of each value that the model sees, 0 where it was observed.
         effective: (N,) effective draws of z.

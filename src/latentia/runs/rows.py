@@ -9,8 +9,9 @@ from torch import Tensor
 
 from latentia.core.checks import check_shape
 from latentia.core.errors import DataError, LatentiaError
-from latentia.data import Dataset, Split, checked_split
-from latentia.data.columns import Schema
+from latentia.data import DATASETS, Dataset, Schema, Split, checked_split, load_data
+from latentia.data.reading.options import options_from
+from latentia.data.reading.sources import is_path, material_of
 from latentia.data.tables.frames import as_frame, is_table
 from latentia.distributions import ColumnLayout
 
@@ -62,7 +63,7 @@ def rows_for(run: "Run", data: Any, split: str, mask: Any = None) -> Rows:
 
     Args:
         run: the run.
-        data: a table, rows (N, ...), a ``Split``, a ``Dataset`` or None for the run's own.
+        data: a table, rows (N, ...), a file of either, a named data set, a ``Split``, a ``Dataset``; None for the run's own.
         split: which rows of a data set.
         mask: of rows that are an array: (N, *prefix of x_shape) True where observed.
 
@@ -71,6 +72,12 @@ def rows_for(run: "Run", data: Any, split: str, mask: Any = None) -> Rows:
         ShapeError: rows of another shape than those fitted on.
     """
     schema = schema_of(run)
+    if isinstance(data, str) and data in DATASETS:
+        section = run.known_recipe().data
+        binarize = section.binarize if section.name == data else None
+        data = load_data(data, binarize, flatten=section.flatten)
+    if is_path(data):
+        data, mask = _read(run, data, mask)
     if is_table(data):
         if schema is None:
             raise DataError("this run was not fitted on a table, so its columns mean nothing to it; give rows as an array.")
@@ -90,6 +97,17 @@ def rows_for(run: "Run", data: Any, split: str, mask: Any = None) -> Rows:
     if schema is not None and found.frame is None:
         found = Rows(found.split, None, _names(schema), [])
     return Rows(found.split.to(run.device), found.frame, found.names, found.notes)
+
+
+def _read(run: "Run", path: Any, mask: Any) -> tuple[Any, Any]:
+    """A table, or an array and its mask, as the run's own file was read."""
+    try:
+        said = dict(getattr(run.known_recipe().data, "options", None) or {})
+    except LatentiaError:
+        said = {}
+    of_its_cut = ("label", "group", "split", "splits", "split_seed", "valid", "test", "kinds", "nan")
+    found = material_of(path, options_from({k: v for k, v in said.items() if k not in of_its_cut}))
+    return (found.frame, None) if found.frame is not None else (found.x, found.mask if mask is None else mask)
 
 
 def _names(schema: Schema) -> tuple[str, ...]:

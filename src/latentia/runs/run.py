@@ -171,7 +171,8 @@ class Run:
         """log p(x) of each row by importance weighting, and what each value or column adds to it.
 
         Args:
-            data: a table, rows (N, ...) with NaN where a value is missing, a ``Dataset``, or None for the run's own.
+            data: a table, rows (N, ...) with NaN where a value is missing, a file of either, a ``Dataset``, or None for the
+                run's own.
             mask: of rows that are an array: True where observed.
             draws: K, draws a row.
             split: which rows of a data set.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from latentia.data.columns import Schema
+from latentia.data import Schema
 from latentia.distributions import MixedColumnsSupport
 from latentia.evaluation import DEFAULT_MEMORY, Score, score
 from latentia.runs.rows import layout_of, rows_for, schema_of
