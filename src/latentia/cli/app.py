@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from latentia.cli import asking, measuring, using
+from latentia.cli import asking, measuring, rows, using
 
 app = typer.Typer(
     name="latentia",
@@ -46,6 +46,7 @@ def fit(
 # In the order of `latentia --help`.
 measuring.declare(app)
 using.declare(app)
+rows.declare(app)
 asking.declare(app)
 
 
