@@ -318,3 +318,19 @@ def test_a_family_that_cannot_be_is_refused(name: str, options: dict[str, Any]) 
 def test_raw_of_positive_undoes_positive() -> None:
     scale = torch.tensor([2e-3, 0.1, 1.0, 7.0, 1e3], dtype=torch.float64)
     torch.testing.assert_close(positive(raw_of_positive(scale)), scale)
+
+
+@every_family
+def test_the_mean_and_the_spread_are_those_of_the_distribution(name: str, options: dict[str, Any]) -> None:
+    family = make(name, options)
+    for event in events(family):
+        raw = raw_like(family, (K, B), event)
+        q = family.distribution(raw, len(event))
+        try:
+            want = q.mean, q.variance.sqrt()
+        except NotImplementedError:
+            with pytest.raises(NotImplementedError):
+                family.mean_and_sd(raw, len(event))
+            continue
+        for got, wanted in zip(family.mean_and_sd(raw, len(event)), want, strict=True):
+            torch.testing.assert_close(got, wanted, equal_nan=True)

@@ -9,10 +9,11 @@ from latentia.cli.options import Count, Out, RunFolder, Seed, SplitName
 
 
 def declare(app: typer.Typer) -> None:
-    """Add ``sample``, ``reconstruct`` and ``encode``."""
+    """Add what stands below, in that order."""
     app.command()(sample)
     app.command()(reconstruct)
     app.command()(encode)
+    app.command()(export)
 
 
 def sample(run: RunFolder, n: Count = 64, out: Out = None, seed: Seed = 0) -> None:
@@ -44,3 +45,14 @@ def encode(
     from latentia.cli import commands
 
     commands.encode_command(run, data, out, split)
+
+
+def export(
+    run: RunFolder,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="A new folder; RUN/export by default.")] = None,
+    format_: Annotated[str, typer.Option("--format", help="onnx, safetensors or all.")] = "all",
+) -> None:
+    """Weights (safetensors, with a JSON that explains them) and ONNX graphs for programs that know nothing of Latentia."""
+    from latentia.cli import taking
+
+    taking.export_command(run, out, format_)

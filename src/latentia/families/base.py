@@ -37,6 +37,15 @@ class Family(nn.Module, ABC):
     def distribution(self, raw: Tensor, event_dim: int = 1) -> Distribution:
         """raw (..., raw_per_value, *event) -> batch (...), event_shape event (of ``event_dim`` axes)."""
 
+    def mean_and_sd(self, raw: Tensor, event_dim: int = 1) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each value, without what a density alone needs: both (..., *event).
+
+        Raises:
+            NotImplementedError: the distribution does not state them.
+        """
+        q = self.distribution(raw, event_dim)
+        return q.mean, q.variance.sqrt()
+
     def raw_at(self, mean: Tensor, std: Tensor) -> Tensor:
         """Raw output whose distribution has about this mean and spread; where a decoder's output bias starts.
 

@@ -58,11 +58,20 @@ class LowRankNormal(Family):
                 f"LowRankNormal({self.n_latents}) was given an event of shape {tuple(raw.shape[-event_dim:])}; "
                 f"give it a vector of {self.n_latents} latents."
             )
+        loc, scale, factor = self._parts(raw)
+        return LowRankMultivariateNormal(loc, factor, scale.square(), validate_args=False)
+
+    def mean_and_sd(self, raw: Tensor, event_dim: int = 1) -> tuple[Tensor, Tensor]:
+        # The distribution would factor I + V'V at once, which exporters cannot.
+        loc, scale, factor = self._parts(raw)
+        return loc, (scale.square() + factor.square().sum(-1)).sqrt()
+
+    def _parts(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """mu (..., D), the diagonal of S (..., D), and S V (..., D, rank)."""
         loc, scale = raw[..., 0, :], positive(raw[..., 1, :])
         # Bounded in length, not entry by entry: then I + V'V has a Cholesky factor at any raw numbers.
         shared = self.limit * torch.tanh((raw[..., 2:, :] + self.nudge) / self.limit)
-        factor = (scale.unsqueeze(-2) * shared).mT
-        return LowRankMultivariateNormal(loc, factor, scale.square(), validate_args=False)
+        return loc, scale, (scale.unsqueeze(-2) * shared).mT
 
     def raw_along(self, covariance: Tensor) -> Tensor:
         """Raw numbers of a normal around zero that is as wide as ``covariance`` (D, D) in its widest directions.
