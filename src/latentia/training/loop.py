@@ -17,7 +17,7 @@ from latentia.learners import Learner
 from latentia.training.checks import check_first_batch, check_fit, name_the_culprit
 from latentia.training.device import pick_device
 from latentia.training.history import History
-from latentia.training.keeper import Forgets, Keeper, Terminated, check_rows
+from latentia.training.keeper import Forgets, Keeper, Terminated, check_rows, fingerprint
 from latentia.training.progress import Progress, Silent, State
 from latentia.training.standing import Epoch, Standing
 
@@ -82,10 +82,11 @@ def train(
     # All of it, though not every learner owns both.
     for part in (learner.modules, learner.model, learner.posterior):
         part.to(where)
+    rows = "" if keeper is None else fingerprint(data)
     keeper = keeper or Forgets()
     if keeper.found is not None:
-        check_rows(data, keeper.found)
-    run = _Training(learner, data.to(where), epochs, batch_size, on_nonfinite, progress or Silent(), keeper)
+        check_rows(data, rows, keeper.found)
+    run = _Training(learner, data.to(where), epochs, batch_size, on_nonfinite, progress or Silent(), keeper, rows)
     with seeded(seed), run.shown():
         run.prepare(seed)
         history = run.at.history
@@ -120,10 +121,11 @@ class _Training:
         on_nonfinite: OnNonFinite,
         progress: Progress,
         keeper: Keeper,
+        rows: str,
     ) -> None:
         self.learner, self.data, self.progress, self.keeper = learner, data, progress, keeper
         self.epochs, self.batch_size, self.on_nonfinite = epochs, batch_size, on_nonfinite
-        self.at = Standing(learner, data.train.stored.device)
+        self.at = Standing(learner, data.train.stored.device, rows)
         self.whole = True
         # On a CPU looking costs nothing; elsewhere it waits for the next refresh.
         self.looks_each_step = data.train.stored.device.type == "cpu"

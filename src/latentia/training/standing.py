@@ -71,6 +71,11 @@ class Epoch:
 class Standing:
     """What is known of a training so far; made before its first step, for a learner whose parts are on their device.
 
+    Args:
+        learner: who moves when.
+        device: where its parts are.
+        rows: the fingerprint of the data.
+
     Attributes:
         history: one row a finished epoch.
         best: weights of the best epoch.
@@ -82,8 +87,8 @@ class Standing:
         watch: when the training began, by ``time.perf_counter``, less the time that was lost in between.
     """
 
-    def __init__(self, learner: Learner, device: torch.device) -> None:
-        self.learner, self.device = learner, device
+    def __init__(self, learner: Learner, device: torch.device, rows: str = "") -> None:
+        self.learner, self.device, self.rows = learner, device, rows
         self.history = History()
         self.best = Snapshot(learner.modules)
         self.best_bound = -math.inf
@@ -142,7 +147,7 @@ class Standing:
         if epoch is not None:
             values["epoch"] = [epoch.number, epoch.batches, epoch.rows, epoch.beta, epoch.lr]
             tensors["totals"] = epoch.totals
-        bare = Checkpoint({"loop": values}, tensors)
+        bare = Checkpoint({"rows": self.rows, "loop": values}, tensors)
         return bare.with_memory("best", self.best.memory()).with_memory("learner", self.learner.memory())
 
     def go_on_from(self, kept: Checkpoint) -> None:
