@@ -29,7 +29,9 @@ Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the draws
 
 @app.command()
 def fit(
-    what: Annotated[str, typer.Argument(metavar="DATA|RECIPE", help="A data set, a named recipe or a recipe file.")],
+    what: Annotated[
+        str | None, typer.Argument(metavar="DATA|RECIPE", help="A data set, a named recipe or a recipe file.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, e.g. epochs=20.")
     ] = None,
@@ -37,15 +39,26 @@ def fit(
     binarize: Annotated[str | None, typer.Option(help="none, static or dynamic (bits drawn anew each batch).")] = None,
     seed: Annotated[int | None, typer.Option(help="Short for --set fit.seed=...")] = None,
     device: Annotated[str | None, typer.Option(help="Short for --set fit.device=...")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with the fit that was begun there.")] = None,
+    checkpoint_seconds: Annotated[float, typer.Option(min=0, help="Between two checkpoints; 0: after every step.")] = 60.0,
 ) -> None:
     """Fit a recipe or a data set, and leave a run folder with a report."""
+    if resume is not None:
+        from latentia.cli import resuming
+
+        given = {"DATA|RECIPE": what, "--set": set_, "--out": out, "--binarize": binarize}
+        given |= {"--seed": seed is not None, "--device": device}
+        return resuming.resume_command(resume, given, checkpoint_seconds)
+    if what is None:
+        raise typer.BadParameter("give one, or --resume RUN", param_hint="DATA|RECIPE")
     from latentia.cli import commands
 
     overrides = list(set_ or [])
     for key, value in (("data.binarize", binarize), ("fit.seed", seed), ("fit.device", device)):
         if value is not None:
             overrides.append(f"{key}={value}")
-    commands.fit_command(what, overrides, out)
+    commands.fit_command(what, overrides, out, checkpoint_seconds=checkpoint_seconds)
+    return None
 
 
 @app.command()

@@ -69,6 +69,12 @@ class Checkpoints:
         self._next = now + (max(self.seconds, PATIENCE * (now - began)) if self.seconds else 0.0)
         self.signals.release()
 
+    def hold(self) -> None:
+        self.signals.hold()
+
+    def release(self) -> None:
+        self.signals.release()
+
     def remove(self) -> None:
         """Take away every checkpoint, and by that say that the run is finished."""
         for path in (*self.folder.glob("step-*.ckpt"), *self.folder.glob(".*.part")):

@@ -54,7 +54,7 @@ class Lock:
             raise RunError(f"{self.folder} cannot be written ({error.strerror}); make it writable.") from None
         try:
             if not self._is_free(file):
-                raise RunError(f"{self.folder} is being fitted by {self._holder()}; wait for it, or choose another --out.")
+                raise RunError(f"{self.folder} is being fitted by {self._holder()}; wait for it, or fit into another.")
             if not self.path.exists() or os.fstat(file).st_ino != self.path.stat().st_ino:
                 os.close(file)
                 return None
