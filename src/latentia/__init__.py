@@ -62,7 +62,7 @@ if TYPE_CHECKING:
         VariationalFactor,
     )
     from latentia.priors import BernoulliPrior, Codes, LaplaceDirichlet, Mixture, StandardNormal, VampPrior
-    from latentia.runs import Run, fit, fit_recipe, load
+    from latentia.runs import Run, fit, fit_recipe, load, resume
     from latentia.training import advi
 
 __version__ = "0.1.0"
@@ -151,6 +151,7 @@ _HOMES = {
         "fit",
         "fit_recipe",
         "load",
+        "resume",
     ),
     "training": ("advi",),
 }
@@ -222,6 +223,7 @@ __all__ = [
     "load",
     "load_data",
     "mlp",
+    "resume",
 ]
 
 

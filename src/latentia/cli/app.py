@@ -24,7 +24,9 @@ INTERRUPTED = "interrupted; what was finished before is kept, and what was under
 
 @app.command()
 def fit(
-    what: Annotated[str, typer.Argument(metavar="DATA|RECIPE|PATH", help="A data set, a recipe, or data of your own.")],
+    what: Annotated[
+        str | None, typer.Argument(metavar="DATA|RECIPE|PATH", help="A data set, a recipe, or data of your own.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, e.g. epochs=20.")
     ] = None,
@@ -32,15 +34,26 @@ def fit(
     binarize: Annotated[str | None, typer.Option(help="none, static or dynamic (bits drawn anew each batch).")] = None,
     seed: Annotated[int | None, typer.Option(help="Short for --set fit.seed=...")] = None,
     device: Annotated[str | None, typer.Option(help="Short for --set fit.device=...")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with the fit that was begun there.")] = None,
+    checkpoint_seconds: Annotated[float, typer.Option(min=0, help="Between two checkpoints; 0: after every step.")] = 60.0,
 ) -> None:
     """Fit a recipe or a data set, and leave a run folder with a report."""
+    if resume is not None:
+        from latentia.cli import resuming
+
+        given = {"DATA|RECIPE|PATH": what, "--set": set_, "--out": out, "--binarize": binarize}
+        given |= {"--seed": seed is not None, "--device": device}
+        return resuming.resume_command(resume, given, checkpoint_seconds)
+    if what is None:
+        raise typer.BadParameter("give one, or --resume RUN", param_hint="DATA|RECIPE|PATH")
     from latentia.cli import commands
 
     overrides = list(set_ or [])
     for key, value in (("data.binarize", binarize), ("fit.seed", seed), ("fit.device", device)):
         if value is not None:
             overrides.append(f"{key}={value}")
-    commands.fit_command(what, overrides, out)
+    commands.fit_command(what, overrides, out, checkpoint_seconds=checkpoint_seconds)
+    return None
 
 
 # In the order of `latentia --help`.

@@ -9,16 +9,16 @@ from torch import Tensor
 
 from latentia.cli.row_commands import check_out, write_tables
 from latentia.cli.tables import Rows, read_rows, table_writer, write_npz
-from latentia.core.errors import RunError
 from latentia.data import Dataset
 from latentia.evaluation import some_rows
 from latentia.recipe import SIMULATED
 from latentia.report import save_grid, save_pairs
 from latentia.runs import (
     REPORT,
-    StoppedRun,
-    check_free,
-    fit_recipe,
+    SECONDS,
+    Place,
+    Run,
+    fit_wanted,
     free_folder,
     load,
     read,
@@ -29,20 +29,24 @@ from latentia.training import progress_for
 RUNS = Path("runs")
 
 
-def fit_command(what: str, overrides: list[str], out: Path | None, console: Console | None = None) -> Path:
+def fit_command(
+    what: str, overrides: list[str], out: Path | None, console: Console | None = None, checkpoint_seconds: float = SECONDS
+) -> Path:
     """Fit, measure, save; say where everything lies, and return it."""
     recipe = read(what, overrides)
     folder = out or free_folder(RUNS, recipe.name)
-    check_free(folder)
     console = console or Console()
-    console.print(f"[bold]{recipe.name}[/]  {recipe.about}".rstrip(), highlight=False, soft_wrap=True)
-    try:
-        run = fit_recipe(recipe, progress=progress_for(console), told=lambda data: _tell(data, console))
-    except StoppedRun as stopped:
-        if stopped.run is None:
-            raise
-        stopped.run.save(folder)
-        raise RunError(f"{stopped}; the best epoch before it is kept in {folder}") from None
+    with Place(folder, checkpoint_seconds) as place:
+        console.print(f"[bold]{recipe.name}[/]  {recipe.about}".rstrip(), highlight=False, soft_wrap=True)
+        run = fit_wanted(recipe, progress=progress_for(console), place=place, told=lambda data: _tell(data, console))
+        say_how_it_went(run, console)
+        place.save(run)
+        measure_and_finish(run, place, console)
+    return folder
+
+
+def say_how_it_went(run: Run, console: Console) -> None:
+    """What was chosen on the way, and how the fit ended."""
     for note in run.notes:
         console.print(note, highlight=False, soft_wrap=True)
     history = run.history
@@ -52,12 +56,18 @@ def fit_command(what: str, overrides: list[str], out: Path | None, console: Cons
         console.print(f"{len(history.skipped_steps)} steps were not finite and not taken", highlight=False, soft_wrap=True)
     after = f"{how} after {len(history.rows)} epochs in {history.seconds:.1f} s, {kept}"
     console.print(after, highlight=False, soft_wrap=True)
-    run.save(folder)
+
+
+def measure_and_finish(run: Run, place: Place, console: Console) -> None:
+    """The held-out numbers of a run that is saved, its report with them, and where everything lies."""
     if len(run.dataset().test):
-        console.print(run.evaluate(draws=recipe.evaluation_draws).table())
-        run.save_findings(folder)
-    console.print(f"run     {folder}\nreport  {folder / REPORT}", highlight=False, soft_wrap=True)
-    return folder
+        console.print(run.evaluate(draws=run.known_recipe().evaluation_draws).table())
+        place.save_findings(run)
+    place.finish(run)
+    lines = [f"run     {place.folder}", f"report  {place.folder / REPORT}"]
+    if run.history.ended == "interrupted":
+        lines.append(f"go on   {place.go_on}")
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
 def _tell(data: Dataset, console: Console) -> None:

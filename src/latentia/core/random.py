@@ -1,6 +1,6 @@
 """Seeded randomness that gives way to the caller's afterwards, and noise that all rows share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,21 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield
+
+
+def random_states(device: torch.device) -> dict[str, Tensor]:
+    """Torch's random state on the CPU, and on the device where that is another, by name; tensors on the CPU."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type != "cpu" and hasattr(module := torch.get_device_module(device), "get_rng_state"):
+        states[device.type] = module.get_rng_state()
+    return states
+
+
+def set_random_states(states: Mapping[str, Tensor], device: torch.device) -> None:
+    """Put back what ``random_states`` found; what it found on another kind of device is left out."""
+    torch.set_rng_state(states["cpu"])
+    if device.type != "cpu" and device.type in states:
+        torch.get_device_module(device).set_rng_state(states[device.type])
 
 
 FACTORIES = (torch.randn, torch.rand)

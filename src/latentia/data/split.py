@@ -50,13 +50,16 @@ class Split:
         mask = None if self.mask is None else self.mask[rows]
         return Batch(x, rows, len(self), given, mask)
 
-    def batches(self, size: int, shuffle: bool = False, generator: torch.Generator | None = None) -> Iterator[Batch]:
+    def batches(
+        self, size: int, shuffle: bool = False, generator: torch.Generator | None = None, skip: int = 0
+    ) -> Iterator[Batch]:
         """Every row once, in batches of ``size``; the last one may be smaller and is never left out.
 
         Args:
             size: rows a batch.
             shuffle: give the rows in a random order.
             generator: where that order comes from; a CPU generator, so that every device sees the same order.
+            skip: so many batches at the beginning are not made; no bit is drawn for them.
 
         Raises:
             DataError: size is not positive.
@@ -65,7 +68,7 @@ class Split:
             raise DataError(f"the batch size is {size}, wanted at least 1.")
         order = torch.randperm(len(self), generator=generator) if shuffle else torch.arange(len(self))
         order = order.to(self.stored.device)
-        for start in range(0, len(self), size):
+        for start in range(skip * size, len(self), size):
             yield self.batch(order[start : start + size])
 
     def head(self, n: int) -> "Split":

@@ -113,7 +113,7 @@ class Learner(ABC):
         for name, value in memory.items():
             place, _, what = name.partition(".")
             held.setdefault(int(place), {})[what] = as_tensor(value)
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        parameters: list[Tensor] = [p for group in optimizer.param_groups for p in group["params"]]
         for place, moments in held.items():
             of = {what: value for what, value in moments.items() if value.ndim}
             check_alike(of, dict.fromkeys(of, parameters[place]) if place < len(parameters) else {})

@@ -4,7 +4,8 @@ Bishop (2006), Pattern Recognition and Machine Learning, section 10.1; Blei, Kuc
 Inference: A Review for Statisticians.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -209,7 +210,7 @@ class _Answer(NamedTuple):
 
     def like(self, q: Distribution) -> Distribution:
         """The answer, as a distribution of q's kind."""
-        return type(q)(**self.parameters, validate_args=False)
+        return cast("Callable[..., Distribution]", type(q))(**self.parameters, validate_args=False)
 
 
 def own_factor(posterior: Posterior | None, learner: str) -> VariationalFactor:

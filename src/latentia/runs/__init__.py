@@ -1,10 +1,13 @@
 """Runs: fitted models with what made them, in memory and as folders."""
 
-from latentia.runs.fitting import StoppedRun, fit, fit_recipe, read
+from latentia.runs.checkpoints import SECONDS
+from latentia.runs.fitting import StoppedRun, fit, fit_recipe, fit_wanted, read
 from latentia.runs.folder import EVALUATION, METRICS, RECIPE, REPORT, WEIGHTS, check_free, free_folder, write_evaluation
 from latentia.runs.imputing import Completed
 from latentia.runs.inference import Belief, Check, Inference, infer
 from latentia.runs.method import for_learner
+from latentia.runs.place import Place, Stage, UnsavedRun, stage
+from latentia.runs.resuming import go_on, resume
 from latentia.runs.run import Run, load
 from latentia.runs.scoring import Part, Scored
 from latentia.runs.simulated import simulated
@@ -14,23 +17,31 @@ __all__ = [
     "METRICS",
     "RECIPE",
     "REPORT",
+    "SECONDS",
     "WEIGHTS",
     "Belief",
     "Check",
     "Completed",
     "Inference",
     "Part",
+    "Place",
     "Run",
     "Scored",
+    "Stage",
     "StoppedRun",
+    "UnsavedRun",
     "check_free",
     "fit",
     "fit_recipe",
+    "fit_wanted",
     "for_learner",
     "free_folder",
+    "go_on",
     "infer",
     "load",
     "read",
+    "resume",
     "simulated",
+    "stage",
     "write_evaluation",
 ]

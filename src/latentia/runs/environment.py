@@ -23,6 +23,11 @@ def environment(seed: int, device: str) -> dict[str, str]:
     return out
 
 
+def versions() -> dict[str, str]:
+    """Of what decides a training's bits."""
+    return {name: _version(name) for name in ("latentia", "torch")}
+
+
 def _version(package: str) -> str:
     try:
         return version(package)

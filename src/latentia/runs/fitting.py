@@ -34,10 +34,12 @@ from latentia.recipe import (
     said_keys,
     with_overrides,
 )
+from latentia.runs.checkpoints import SECONDS
 from latentia.runs.environment import environment
 from latentia.runs.material import known_of, rows_of, section_of
 from latentia.runs.method import Method, learner_for
-from latentia.runs.run import Run
+from latentia.runs.place import Place
+from latentia.runs.run import Run, known
 from latentia.runs.simulated import simulated
 from latentia.training import History, Progress, Silent, Stopped, progress_for, train
 
@@ -105,8 +107,10 @@ def fit_recipe(
     data: Any = None,
     progress: Progress | bool = True,
     told: Callable[[Dataset], None] | None = None,
+    folder: str | Path | None = None,
+    checkpoint_seconds: float = SECONDS,
 ) -> Run:
-    """Fit what a recipe says.
+    """Fit what a recipe says; with a folder, so that it survives.
 
     Args:
         recipe: a named recipe, a recipe file, a data set's name, the path of data of one's own, a mapping, or a ``Recipe``.
@@ -114,12 +118,34 @@ def fit_recipe(
         data: rows to use in place of the recipe's, read by the options of its data section.
         progress: as in ``fit``.
         told: is called with the data before the first step.
+        folder: a new or empty one, in which the fit keeps checkpoints while it goes on, and which is a run's folder when it
+            is done; ``latentia.resume`` goes on from there. None keeps nothing.
+        checkpoint_seconds: between two checkpoints; 0 for one after every step.
 
     Raises:
         RecipeError: an unknown name, key or option, with the nearest known one.
         LatentiaError: whatever ``fit`` refuses.
+        RunError: the folder is in use or cannot be written; as ``UnsavedRun`` with the run where that shows at the end only.
+        Terminated: SIGTERM came, and a checkpoint is kept; it is a ``SystemExit``.
     """
     wanted = read(recipe, overrides)
+    if folder is None:
+        return fit_wanted(wanted, data, progress, told=told)
+    with Place(Path(folder), checkpoint_seconds) as place:
+        run = fit_wanted(wanted, data, progress, place, told)
+        place.save(run)
+        place.finish(run)
+    return run
+
+
+def fit_wanted(
+    wanted: Recipe,
+    data: Any = None,
+    progress: Progress | bool = True,
+    place: Place | None = None,
+    told: Callable[[Dataset], None] | None = None,
+) -> Run:
+    """As ``fit_recipe``, what was read already; in a place it is begun or gone on with there, and not yet saved."""
     drawn = data is None and wanted.data.name == SIMULATED
     rows = None if drawn else rows_of(wanted.data, data)
     if rows is not None and told is not None:
@@ -140,7 +166,7 @@ def fit_recipe(
     if isinstance(full, Recipe):
         kept = {"about": wanted.about, "evaluation_draws": wanted.evaluation_draws}
         full = full.model_copy(update=kept | ({"data": wanted.data} if drawn else {}))
-    return _fit(method, rows, wanted.fit, full, progress)
+    return _fit(method, rows, wanted.fit, full, progress, place)
 
 
 def read(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[str] = ()) -> Recipe:
@@ -158,7 +184,14 @@ def read(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[st
     return parse_recipe(with_overrides(values, overrides), source)
 
 
-def _fit(method: Method, data: Dataset, section: FitSection, recipe: Recipe | RecipeError, progress: Progress | bool) -> Run:
+def _fit(
+    method: Method,
+    data: Dataset,
+    section: FitSection,
+    recipe: Recipe | RecipeError,
+    progress: Progress | bool,
+    place: Place | None = None,
+) -> Run:
     shown = progress_for(Console()) if progress is True else Silent() if progress is False else progress
     learner = learner_for(method, section, len(data.train))
 
@@ -169,6 +202,8 @@ def _fit(method: Method, data: Dataset, section: FitSection, recipe: Recipe | Re
         notes += [DREAMED] if isinstance(learner, Sleep) else []
         return Run(method.model, method.posterior, recipe, history, environment(section.seed, where), data, notes=notes)
 
+    if place is not None:
+        place.begin(known(recipe))
     try:
         history = train(
             learner,
@@ -180,9 +215,15 @@ def _fit(method: Method, data: Dataset, section: FitSection, recipe: Recipe | Re
             seed=section.seed,
             device=section.device,
             progress=shown,
+            keeper=None if place is None else place.keeper,
         )
     except Stopped as stopped:
-        raise StoppedRun(str(stopped), run(stopped.history) if stopped.history.best_epoch else None) from None
+        best, said = run(stopped.history) if stopped.history.best_epoch else None, str(stopped)
+        if best is not None and place is not None:
+            place.save(best)
+            place.finish(best)
+            said = f"{said}; the best epoch before it is kept in {place.folder}"
+        raise StoppedRun(said, best) from None
     return run(history)
 
 

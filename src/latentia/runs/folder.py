@@ -6,15 +6,18 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
+from latentia.core import atomic
 from latentia.core.errors import RunError
 from latentia.evaluation import Evaluation, Ladder
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.recipe import FORMAT, Recipe, build, read_recipe
 from latentia.report import ladder_chart, standalone
+from latentia.runs.checkpoints import CHECKPOINTS
+from latentia.runs.lock import LOCK
 from latentia.training import History
 
 RECIPE, WEIGHTS, METRICS = "recipe.json", "model.safetensors", "metrics.csv"
@@ -48,7 +51,12 @@ def check_free(folder: Path) -> None:
     Raises:
         RunError: it holds something, is no folder, or cannot be written.
     """
-    if folder.is_dir() and any(folder.iterdir()):
+    if (folder / RECIPE).is_file() and (folder / CHECKPOINTS).is_dir():
+        raise RunError(
+            f"{folder} holds a fit that is not finished; go on with `latentia fit --resume {folder}`, or choose another "
+            "--out."
+        )
+    if folder.is_dir() and any(one.name != LOCK for one in folder.iterdir()):
         raise RunError(f"{folder} is not empty; choose another --out, or remove it first.")
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file; choose another --out.")
@@ -71,12 +79,11 @@ def free_folder(parent: Path, name: str) -> Path:
 
 
 def write_folder(folder: Path, parts: Parts) -> None:
-    """Write a run's parts, each file under another name first, so that none is ever half there.
+    """Write a run's parts, each file whole; last the one by which a fit counts as ended.
 
     Raises:
-        RunError: the folder is not empty or cannot be written.
+        RunError: the folder cannot be written.
     """
-    check_free(folder)
     training = {
         "ended": parts.history.ended,
         "best_epoch": parts.history.best_epoch,
@@ -85,16 +92,22 @@ def write_folder(folder: Path, parts: Parts) -> None:
         "notes": parts.notes,
     }
     try:
-        _write_text(folder / RECIPE, parts.recipe.to_json())
-        _write_text(folder / ENVIRONMENT, _json({"environment": parts.environment, "training": training}))
-        beside = folder / f".{METRICS}.part"
-        parts.history.write_csv(beside)
-        beside.replace(folder / METRICS)
-        beside = folder / f".{WEIGHTS}.part"
-        save_file(_state(parts.model, parts.posterior), beside, metadata={"format": str(FORMAT)})
-        beside.replace(folder / WEIGHTS)
+        atomic.write_text(folder / RECIPE, parts.recipe.to_json())
+        atomic.write_text(folder / METRICS, parts.history.to_csv())
+        atomic.write(folder / WEIGHTS, save(_state(parts.model, parts.posterior), {"format": str(FORMAT)}))
+        atomic.write_text(folder / ENVIRONMENT, _json({"environment": parts.environment, "training": training}))
     except (OSError, SafetensorError) as error:
-        raise RunError(f"{folder} cannot be written ({_reason(error)}); choose another --out.") from None
+        raise RunError(f"{folder} cannot be written ({_reason(error)}); choose another --out.") from error
+
+
+def how_it_ended(folder: Path) -> str | None:
+    """How the fit of a folder ended: "done", "early", "interrupted" or "stopped"; None where it did not.
+
+    Raises:
+        RunError: the file that says so is damaged.
+    """
+    training = _optional(folder / ENVIRONMENT).get("training")
+    return str(training.get("ended", "done")) if isinstance(training, dict) else None
 
 
 def read_folder(folder: Path) -> Parts:
@@ -136,10 +149,10 @@ def write_ladder(folder: Path, ladder: Ladder) -> None:
     """
     path = folder / (OWN_LADDER if ladder.own_training else LADDER)
     try:
-        _write_text(path, _json(ladder.to_dict()))
-        _write_text(path.with_suffix(".svg"), standalone(ladder_chart(ladder)))
+        atomic.write_text(path, _json(ladder.to_dict()))
+        atomic.write_text(path.with_suffix(".svg"), standalone(ladder_chart(ladder)))
     except OSError as error:
-        raise RunError(f"{path} cannot be written ({_reason(error)}).") from None
+        raise RunError(f"{path} cannot be written ({_reason(error)}).") from error
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
@@ -150,9 +163,9 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
     """
     path = folder / (EVALUATION if evaluation.split == "test" else f"evaluation-{evaluation.split}.json")
     try:
-        _write_text(path, _json(evaluation.to_dict()))
+        atomic.write_text(path, _json(evaluation.to_dict()))
     except OSError as error:
-        raise RunError(f"{path} cannot be written ({_reason(error)}).") from None
+        raise RunError(f"{path} cannot be written ({_reason(error)}).") from error
 
 
 def _state(model: nn.Module, posterior: nn.Module) -> dict[str, torch.Tensor]:
@@ -164,6 +177,11 @@ def _fill(path: Path, model: GenerativeModel, posterior: Posterior) -> None:
     try:
         weights = load_file(path)
     except FileNotFoundError:
+        if (path.parent / CHECKPOINTS).is_dir():
+            raise RunError(
+                f"{path.parent} is not finished, so that there is no model to load; go on with `latentia fit --resume "
+                f"{path.parent}`."
+            ) from None
         raise RunError(f"{path} is missing, so the model cannot be rebuilt; fit the recipe again.") from None
     except (OSError, SafetensorError) as error:
         raise RunError(f"{path} is damaged ({_reason(error)}); restore it or fit the recipe again.") from None
@@ -222,12 +240,6 @@ def _optional(path: Path) -> dict[str, Any]:
 
 def _foreign(path: Path, why: str = "is not what Latentia wrote") -> RunError:
     return RunError(f"{path} {why}; {CURES[path.name]}")
-
-
-def _write_text(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
 
 
 def _json(values: object) -> str:

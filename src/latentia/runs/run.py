@@ -19,7 +19,7 @@ from latentia.posteriors import Posterior
 from latentia.recipe import SIMULATED, Recipe
 from latentia.report import ReportContent, save_pictures, write_report
 from latentia.runs.export import Exported, Format, export
-from latentia.runs.folder import REPORT, Parts, read_folder, write_evaluation, write_folder, write_ladder
+from latentia.runs.folder import REPORT, Parts, check_free, read_folder, write_evaluation, write_folder, write_ladder
 from latentia.runs.imputing import Completed, as_table, impute_rows
 from latentia.runs.inference import Check, Inference, infer
 from latentia.runs.rows import schema_of
@@ -256,9 +256,14 @@ class Run:
             RecipeError: a part is in no registry, so that no recipe could rebuild it.
         """
         to = Path(folder)
-        write_folder(to, self._parts())
-        self.save_findings(to)
+        check_free(to)
+        self.write(to)
         return to
+
+    def write(self, folder: Path) -> None:
+        """As ``save``, over what this very fit may have left in the folder."""
+        write_folder(folder, self._parts())
+        self.save_findings(folder)
 
     def save_findings(self, folder: str | Path) -> None:
         """Write what can be made again from the saved parts: the last numbers, pictures and report."""
@@ -285,9 +290,7 @@ class Run:
         Raises:
             RecipeError: there is none, and why.
         """
-        if isinstance(self.recipe, RecipeError):
-            raise self.recipe
-        return self.recipe
+        return known(self.recipe)
 
     def _content(self) -> ReportContent:
         recipe = self.known_recipe()
@@ -326,6 +329,13 @@ class Run:
         split = x if isinstance(x, Split) else checked_split(x, mask=mask)[0]
         check_shape("a row of x", split.x_shape, self.model.x_shape, cure="give rows (N, ...) shaped like those fitted on.")
         return list(split.to(self.device).batches(ROWS_AT_ONCE))
+
+
+def known(recipe: Recipe | RecipeError) -> Recipe:
+    """The recipe, unless it is the error that says why there is none, which is raised."""
+    if isinstance(recipe, RecipeError):
+        raise recipe
+    return recipe
 
 
 def load(folder: str | Path) -> Run:

@@ -1,10 +1,10 @@
 """What happened in training: one row an epoch, and how it ended."""
 
 import csv
+import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 COLUMNS = (
     "epoch",
@@ -42,12 +42,13 @@ class History:
     skipped_steps: list[int] = field(default_factory=list)
     seconds: float = 0.0
 
-    def write_csv(self, path: Path) -> None:
+    def to_csv(self) -> str:
         """``metrics.csv``: a header and one line an epoch; what is not finite is left blank."""
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows([_text(row.get(name, math.nan)) for name in COLUMNS] for row in self.rows)
+        file = io.StringIO(newline="")
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([_text(row.get(name, math.nan)) for name in COLUMNS] for row in self.rows)
+        return file.getvalue()
 
     @staticmethod
     def read_csv(lines: Iterable[str]) -> "History":

@@ -17,8 +17,9 @@ from latentia.learners import Learner
 from latentia.training.checks import check_first_batch, check_fit, name_the_culprit
 from latentia.training.device import pick_device
 from latentia.training.history import History
+from latentia.training.keeper import Forgets, Keeper, Terminated, check_rows, fingerprint
 from latentia.training.progress import Progress, Silent, State
-from latentia.training.snapshot import Snapshot
+from latentia.training.standing import Epoch, Standing
 
 OnNonFinite = Literal["stop", "skip"]
 ROWS_TO_START_AT = 10_000
@@ -42,6 +43,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     progress: Progress | None = None,
+    keeper: Keeper | None = None,
 ) -> History:
     """Improve ``learner``'s model and posterior on ``data.train``, in place; at the end they hold the best epoch's weights.
 
@@ -59,6 +61,7 @@ def train(
         seed: of everything random.
         device: "auto" or a torch device.
         progress: where to show it.
+        keeper: where to keep checkpoints, and what to go on from; none are kept unless there is one.
 
     Returns:
         One row an epoch and how it ended. Ctrl-C ends it early, with what was learned.
@@ -66,9 +69,11 @@ def train(
     Raises:
         LatentiaError: see ``check_fit`` and ``check_first_batch``.
         Stopped: something was not finite.
+        DataError: what is to be gone on from was fitted to other rows.
+        Terminated: the keeper says that the system asked to end.
     """
     batch_size = max(1, len(data.train)) if learner.full_batch else batch_size
-    steps_an_epoch = check_fit(learner, data, epochs, batch_size)
+    check_fit(learner, data, epochs, batch_size)
     if patience is not None and patience < 1:
         raise LatentiaError(f"patience is {patience}, wanted at least 1 epoch, or none at all.")
     if on_nonfinite not in ("stop", "skip"):
@@ -77,24 +82,31 @@ def train(
     # All of it, though not every learner owns both.
     for part in (learner.modules, learner.model, learner.posterior):
         part.to(where)
-    run = _Training(learner, data.to(where), epochs, batch_size, epochs * steps_an_epoch, on_nonfinite, progress or Silent())
+    rows = "" if keeper is None else fingerprint(data)
+    keeper = keeper or Forgets()
+    if keeper.found is not None:
+        check_rows(data, rows, keeper.found)
+    run = _Training(learner, data.to(where), epochs, batch_size, on_nonfinite, progress or Silent(), keeper, rows)
     with seeded(seed), run.shown():
         run.prepare(seed)
+        history = run.at.history
         try:
-            for epoch in range(1, epochs + 1):
-                run.epoch(epoch)
-                if patience is not None and run.epochs_since_best >= patience:
-                    run.history.ended = "early"
-                    break
+            while len(history.rows) < epochs and not run.gave_up(patience):
+                run.epoch()
             run.check_outcome()
+            history.ended = "early" if run.gave_up(patience) else "done"
         except KeyboardInterrupt:
-            run.history.ended = "interrupted"
+            run.keep()
+            history.ended = "interrupted"
+        except Terminated:
+            run.keep()
+            raise
         except NonFinite as cause:
-            run.history.ended = "stopped"
-            raise Stopped(cause, run.history) from None
+            history.ended = "stopped"
+            raise Stopped(cause, history) from None
         finally:
             run.finish()
-    return run.history
+    return history
 
 
 class _Training:
@@ -106,27 +118,24 @@ class _Training:
         data: Dataset,
         epochs: int,
         batch_size: int,
-        total_steps: int,
         on_nonfinite: OnNonFinite,
         progress: Progress,
+        keeper: Keeper,
+        rows: str,
     ) -> None:
-        self.learner, self.data, self.progress = learner, data, progress
-        self.epochs, self.batch_size, self.total_steps = epochs, batch_size, total_steps
-        self.on_nonfinite = on_nonfinite
-        self.history = History()
-        self.best = Snapshot(learner.modules)
-        self.best_bound = -math.inf
-        self.epochs_since_best = 0
-        self.order = torch.Generator()
-        self.first_step = learner.steps
-        self.watch = time.perf_counter()
-        self.last_look: dict[str, float] = {}
+        self.learner, self.data, self.progress, self.keeper = learner, data, progress, keeper
+        self.epochs, self.batch_size, self.on_nonfinite = epochs, batch_size, on_nonfinite
+        self.at = Standing(learner, data.train.stored.device, rows)
+        self.whole = True
         # On a CPU looking costs nothing; elsewhere it waits for the next refresh.
         self.looks_each_step = data.train.stored.device.type == "cpu"
 
     def prepare(self, seed: int) -> None:
-        """Seed the order, let fresh parts look at the data, check the first batch."""
-        self.order.manual_seed(seed)
+        """Go on from what was kept; or seed the order, let fresh parts look at the data, check the first batch."""
+        if self.keeper.found is not None:
+            self.at.go_on_from(self.keeper.found)
+            return
+        self.at.order.manual_seed(seed)
         train = self.data.train
         some = train.head(ROWS_TO_START_AT).filled()
         for part in (self.learner.model, self.learner.posterior):
@@ -136,61 +145,73 @@ class _Training:
         self.learner.modules.eval()
         rows = torch.arange(min(self.batch_size, len(train)), device=train.stored.device)
         check_first_batch(self.learner, self.data, train.batch(rows))
-        self.watch = time.perf_counter()
+        self.at.watch = time.perf_counter()
 
-    def epoch(self, number: int) -> None:
-        """One pass over the training rows, then a look at the validation rows."""
+    def epoch(self) -> None:
+        """What is left of a pass over the training rows, then a look at the validation rows."""
         self.learner.modules.train()
-        began = shown = time.perf_counter()
-        beta, lr = self.learner.effective_beta, self.learner.lr
-        totals = torch.zeros(4, dtype=torch.float64, device=self.data.train.stored.device)
-        rows_done = steps = 0
+        epoch, shown = self.at.begin_epoch(), time.perf_counter()
         pending: list[tuple[int, Tensor, Tensor]] = []
-        for batch in self.data.train.batches(self.batch_size, shuffle=True, generator=self.order):
-            step, beta, lr = self.learner.steps, self.learner.effective_beta, self.learner.lr
+        order = self.at.order
+        self.hold()
+        for batch in self.data.train.batches(self.batch_size, shuffle=True, generator=order, skip=epoch.batches):
+            step, epoch.beta, epoch.lr = self.learner.steps, self.learner.effective_beta, self.learner.lr
             log = self.learner.step(batch)
-            n = len(batch.x)
-            rows_done, steps = rows_done + n, steps + 1
-            taken = torch.stack(
-                [log["bound"] * n, log["rate"] * n, log["grad_norm"], torch.ones_like(log["bound"])]
-            ).double()
-            totals += torch.where(log["skipped"], torch.zeros_like(taken), taken)
+            epoch.add(log, len(batch.x))
             pending.append((step, batch.row, log["skipped"]))
+            self.release()
             now = time.perf_counter()
-            refresh = now - shown >= self.progress.refresh_seconds
-            if self.looks_each_step or refresh:
+            refresh, due = now - shown >= self.progress.refresh_seconds, self.keeper.due()
+            if self.looks_each_step or refresh or due:
                 self.look_for_skips(pending)
             if refresh:
-                self.show(number, totals.tolist(), rows_done, beta, now - began, epoch_ended=False)
+                self.show(epoch, epoch_ended=False)
                 shown = now
+            if due:
+                self.keep()
+            self.hold()
+        self.release()
+        epoch.ended = time.perf_counter()
         self.look_for_skips(pending)
-        sums = totals.tolist()
-        taken_steps = max(1.0, sums[3])
-        spent = time.perf_counter() - began
-        means = {"train_bound": sums[0] / rows_done, "train_rate": sums[1] / rows_done, "grad_norm": sums[2] / taken_steps}
-        if sums[3] < steps:
-            # Some steps were not taken; their rows are not in the sums.
-            share = sums[3] / steps
-            means = {k: (v / share if share and k != "grad_norm" else v if share else math.nan) for k, v in means.items()}
-        self.last_look = self.look_at_validation()
-        self.history.seconds = time.perf_counter() - self.watch
+        look = self.look_at_validation()
+        self.hold()
+        history = self.at.history
+        history.seconds = time.perf_counter() - self.at.watch
         row = {
-            "epoch": number,
+            "epoch": epoch.number,
             "step": self.learner.steps,
-            **means,
-            "valid_bound": self.last_look.get("bound", math.nan),
-            "valid_rate": self.last_look.get("rate", math.nan),
-            "valid_reconstruction": self.last_look.get("reconstruction", math.nan),
-            "active_units": self.last_look.get("active_units", math.nan),
-            "beta": beta,
-            "lr": lr,
-            "skipped": steps - sums[3],
-            "rows_per_second": rows_done / spent,
-            "seconds": self.history.seconds,
+            **epoch.means(),
+            **{f"valid_{name}": look.get(name, math.nan) for name in ("bound", "rate", "reconstruction")},
+            "active_units": look.get("active_units", math.nan),
+            "beta": epoch.beta,
+            "lr": epoch.lr,
+            "seconds": history.seconds,
         }
-        self.history.rows.append(row)
-        self.judge(row)
-        self.show(number, sums, rows_done, beta, spent, epoch_ended=True)
+        compares = self.learner.steps >= self.learner.warm_up_steps
+        self.at.end_epoch(row, compares, row["valid_bound"] if len(self.data.valid) else row["train_bound"])
+        self.release()
+        self.show(epoch, epoch_ended=True)
+        if self.keeper.due():
+            self.keep()
+
+    def hold(self) -> None:
+        """What follows is whole again after ``release``; until then nothing may be kept."""
+        self.keeper.hold()
+        self.whole = False
+
+    def release(self) -> None:
+        """See ``Keeper.release``."""
+        self.whole = True
+        self.keeper.release()
+
+    def keep(self) -> None:
+        """Write down where the training stands, unless it was torn out of a step."""
+        if self.whole:
+            self.keeper.keep(self.at.checkpoint(), self.learner.steps)
+
+    def gave_up(self, patience: int | None) -> bool:
+        """Whether so many epochs brought nothing better."""
+        return patience is not None and self.at.epochs_since_best >= patience
 
     def look_for_skips(self, pending: list[tuple[int, Tensor, Tensor]]) -> None:
         """Read which steps since the last look were not finite; stop at the first, or count them."""
@@ -200,7 +221,7 @@ class _Training:
                     continue
                 if self.on_nonfinite == "stop":
                     raise name_the_culprit(self.learner, self.data.train.batch(rows), step)
-                self.history.skipped_steps.append(step)
+                self.at.history.skipped_steps.append(step)
         pending.clear()
 
     def look_at_validation(self) -> dict[str, float]:
@@ -217,32 +238,21 @@ class _Training:
         look = quick_look(self.learner.model, self.learner.posterior, self.data.train.head(1000))
         return {"active_units": look["active_units"]}
 
-    def judge(self, row: dict[str, float]) -> None:
-        """Keep these weights if they are the best that compare."""
-        if self.learner.steps < self.learner.warm_up_steps:
-            return
-        bound = row["valid_bound"] if len(self.data.valid) else row["train_bound"]
-        if bound > self.best_bound:
-            self.best_bound, self.epochs_since_best = bound, 0
-            self.history.best_epoch = int(row["epoch"])
-            self.best.take()
-        else:
-            self.epochs_since_best += 1
-
-    def show(self, epoch: int, sums: list[float], rows: int, beta: float, seconds: float, epoch_ended: bool) -> None:
+    def show(self, epoch: Epoch, epoch_ended: bool) -> None:
         """Hand the moment to whatever shows it."""
-        taken = max(1, rows)
+        sums, taken = epoch.totals.tolist(), max(1, epoch.rows)
+        total = self.epochs * -(-len(self.data.train) // self.batch_size)
         state = State(
-            epoch=epoch,
+            epoch=epoch.number,
             epochs=self.epochs,
-            done=(self.learner.steps - self.first_step) / self.total_steps,
+            done=(self.learner.steps - self.at.first_step) / total,
             bound=sums[0] / taken,
             rate=sums[1] / taken,
-            valid_bound=self.last_look.get("bound", math.nan),
-            active_units=self.last_look.get("active_units", math.nan),
-            beta=beta,
-            rows_per_second=rows / max(seconds, 1e-9),
-            seconds=time.perf_counter() - self.watch,
+            valid_bound=self.at.last("valid_bound"),
+            active_units=self.at.last("active_units"),
+            beta=epoch.beta,
+            rows_per_second=epoch.rows / epoch.seconds,
+            seconds=time.perf_counter() - self.at.watch,
         )
         self.progress.show(state, epoch_ended)
 
@@ -252,10 +262,10 @@ class _Training:
         Raises:
             NonFinite: no epoch that counts ended with a finite bound.
         """
-        if self.history.best_epoch is not None:
+        if self.at.history.best_epoch is not None:
             return
-        skipped = len(self.history.skipped_steps)
-        if not skipped and self.last_look.get("bound") == -math.inf:
+        skipped = len(self.at.history.skipped_steps)
+        if not skipped and self.at.last("valid_bound") == -math.inf:
             raise NonFinite(
                 "the bound on the validation rows was -inf after every epoch though every step was finite: the posterior "
                 "draws what is impossible under the model, which no learning rate mends; use learner 'sleep', which needs "
@@ -268,7 +278,7 @@ class _Training:
 
     def finish(self) -> None:
         """The best weights back in place, ready to be used."""
-        self.best.put_back()
+        self.at.best.put_back()
         self.learner.modules.eval()
 
     @contextmanager

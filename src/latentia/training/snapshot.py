@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from latentia.core.memory import Memory, as_tensor, check_alike
+
 
 class Snapshot:
     """A copy of a module's state that is overwritten in place; nothing is allocated after the first ``take``."""
@@ -20,6 +22,21 @@ class Snapshot:
         else:
             for kept, now in zip(self._kept, live, strict=True):
                 kept.copy_(now)
+
+    def memory(self) -> Memory:
+        """What is kept, by name; nothing before the first ``take``."""
+        return dict(zip(self._live, self._kept, strict=True)) if self._kept else {}
+
+    def restore(self, memory: Memory) -> None:
+        """Keep what ``memory`` gave.
+
+        Raises:
+            ShapeError: it is of another module.
+        """
+        held = {name: as_tensor(value) for name, value in memory.items()}
+        if held:
+            check_alike(held, self._live)
+        self._kept = [held[name] for name in self._live] if held else []
 
     @torch.no_grad()
     def put_back(self) -> None:
