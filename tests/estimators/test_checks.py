@@ -43,6 +43,7 @@ OF_FRAMES = (
 # What scikit-learn's checks warn of by themselves, for its own estimators too.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:X does not have valid feature names"),
+    pytest.mark.filterwarnings("ignore:X has feature names"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning"),
 ]
 # It needs an environment variable that is read when SciPy is imported, so a process of its own runs it below.

@@ -33,6 +33,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     Args:
         n_components: latents of each autoencoder.
         hidden: widths of the encoder's hidden layers; the decoder has them in reverse.
+        activation: between layers; see ``VAE``.
         likelihood: "laplace" or "normal"; "bernoulli" for bits.
         scale: "per-value", "learned" or a number; see ``VAE``.
         standardize: bring columns to mean 0 and spread 1 first.
@@ -63,6 +64,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         n_components: int = 5,
         *,
         hidden: Sequence[int] = (64, 32),
+        activation: str = "relu",
         likelihood: str = "laplace",
         scale: float | str = "per-value",
         standardize: bool = True,
@@ -79,6 +81,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     ) -> None:
         self.n_components = n_components
         self.hidden = hidden
+        self.activation = activation
         self.likelihood = likelihood
         self.scale = scale
         self.standardize = standardize
