@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, constraints
 
+from latentia.distributions import MixedColumns
+
 # Nodes a row in one dimension and along each side in two.
 NODES_1D = 20_001
 NODES_2D = 300
@@ -105,6 +107,9 @@ def states_of(distribution: Distribution) -> Tensor:
 def masses_2d(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """A distribution over the plane, one row (batch ()), as points (n, 2) and their masses (n,)."""
     with torch.no_grad():
+        if isinstance(distribution, MixedColumns):
+            points, weights = places_of_columns(distribution)
+            return points, distribution.log_prob(points).exp() * weights
         if support_of(distribution).is_discrete:
             states = states_of(distribution)
             return states, distribution.log_prob(states).exp()
@@ -112,3 +117,35 @@ def masses_2d(distribution: Distribution) -> tuple[Tensor, Tensor]:
         pairs = torch.cartesian_prod(points[:, 0], points[:, 1])
         areas = torch.cartesian_prod(weights[:, 0], weights[:, 1]).prod(-1)
         return pairs, distribution.log_prob(pairs).exp() * areas
+
+
+def places_of_columns(row: MixedColumns) -> tuple[Tensor, Tensor]:
+    """Points (n, D) that fill the support of one row (batch ()), and the weight of each (n,): columns are multiplied out."""
+    points, weights = torch.zeros(1, 0, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    for kind, place in zip(row.layout.kinds, row.layout.places, strict=True):
+        at, width = _places_of(kind, row.place[place].double(), row.spread[place].double())
+        first, second = torch.cartesian_prod(torch.arange(len(points)), torch.arange(len(at))).unbind(-1)
+        points, weights = torch.cat([points[first], at[second]], -1), weights[first] * width[second]
+    return points, weights
+
+
+def _places_of(kind: str, place: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, width of the column) and (n,)."""
+    t = torch.linspace(-9.0, 9.0, NODES_2D, dtype=torch.float64)
+    line, along = torch.sinh(t), torch.cosh(t) * (t[1] - t[0])
+    if kind in ("real", "positive"):
+        return (place + spread * line).unsqueeze(-1), spread * along
+    if kind == "proportion":
+        u = 4 * t
+        return u.sigmoid().unsqueeze(-1), u.sigmoid() * (-u).sigmoid() * (u[1] - u[0])
+    if kind == "hurdle":
+        numbers = torch.stack([torch.zeros_like(line), place[1] + spread[1] * line], -1)
+        return torch.cat([torch.tensor([[1.0, 0.0]], dtype=torch.float64), numbers]), torch.cat(
+            [torch.ones(1, dtype=torch.float64), spread[1] * along]
+        )
+    states = {
+        "binary": torch.tensor([[0.0], [1.0]], dtype=torch.float64),
+        "category": torch.eye(len(place), dtype=torch.float64),
+        "count": torch.arange(400.0, dtype=torch.float64).unsqueeze(-1),
+    }[kind]
+    return states, torch.ones(len(states), dtype=torch.float64)

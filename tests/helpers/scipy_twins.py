@@ -20,6 +20,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "log-normal": lambda loc, scale: stats.lognorm(scale, scale=np.exp(loc)),
     "gamma": lambda concentration, rate: stats.gamma(concentration, scale=1 / rate),
     "beta": lambda concentration1, concentration0: stats.beta(concentration1, concentration0),
+    "mean-beta": lambda mu, concentration: stats.beta(mu * concentration, (1 - mu) * concentration),
     "chi2": lambda df: stats.chi2(df),
     "fisher-snedecor": lambda df1, df2: stats.f(df1, df2),
     "logistic": lambda loc, scale: stats.logistic(loc, scale),

@@ -11,18 +11,27 @@ from helpers.chance import assert_mean_is
 from helpers.construct import build, cases
 from helpers.quadrature import innermost, masses, masses_2d, support_of
 from latentia.core.errors import LatentiaError, NoClosedForm, ShapeError
-from latentia.distributions import MultinomialGivenTotal, observed_log_prob
-from latentia.families import FAMILIES, Family, OneHot
+from latentia.distributions import MixedColumns, MultinomialGivenTotal, observed_log_prob
+from latentia.families import FAMILIES, Beta, Family, OneHot, Poisson
 from latentia.families.base import positive, raw_of_positive
+from latentia.families.counts import Counts
 
 D = 2
 KNOWN = {"n_latents": D, "x_shape": (D,), "n_classes": 3, "levels": 5, "sizes": [D]}
+KNOWN["columns"] = [{"kind": "real"}, {"kind": "binary"}]
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "normal": [{"scale": "per-value"}, {"scale": 0.3}],
     "laplace": [{"scale": "per-value"}, {"scale": 0.3}],
     "categorical": [{"n_classes": 5}],
     "multinomial": [{"total": 4}],
     "discretized-logistic": [{"levels": 2}, {"levels": 17}],
+    "columns": [
+        {"columns": [{"kind": "hurdle"}], "smallest_scale": 0.2},
+        {"columns": [{"kind": "count"}, {"kind": "proportion"}]},
+        {"columns": [{"kind": "positive"}, {"kind": "count"}]},
+    ],
+    "negative-binomial": [{"dispersion": "network"}, {"dispersion": 0.5}],
+    "zero-inflated-negative-binomial": [{"dispersion": "network"}],
 }
 every_family = pytest.mark.parametrize(("name", "options"), cases(FAMILIES, VARIANTS))
 K, B = 4, 3
@@ -55,6 +64,9 @@ def raw_like(family: Family, lead: tuple[int, ...], event: tuple[int, ...], spre
 def one_value(family: Family) -> Distribution:
     """Rows of a single value, from mild raw numbers and from all ends of the range: batch (30,), event (1,)."""
     mild = 2 * torch.randn(20, family.raw_per_value, 1, dtype=torch.float64)
+    if isinstance(family, Counts | Poisson | Beta):  # counts without end, and mass at 0 and 1, are beyond every node
+        with torch.no_grad():
+            return family.distribution((0.2 if isinstance(family, Beta) else 0.6) * mild)
     ends = 50 * torch.randn(10, family.raw_per_value, 1, dtype=torch.float64).sign()
     with torch.no_grad():
         return family.distribution(torch.cat([mild, ends]))
@@ -247,15 +259,22 @@ def test_a_masked_value_reaches_neither_log_prob_nor_gradient(name: str, options
     mask = torch.zeros(B, *event[:prefix], dtype=torch.bool)
     mask[0] = True
     mask[1, 0] = True  # row 2 saw nothing
-    if not isinstance(q, Independent) or isinstance(family, OneHot):
+    if isinstance(q, MixedColumns):
+        mask[1] = torch.tensor([True] * (D - 1) + [len(q.layout.kinds) == 1])
+    elif not isinstance(q, Independent) or isinstance(family, OneHot):
         with pytest.raises(NoClosedForm, match="mask"):
             observed_log_prob(q, x, mask)
         return
     seen = mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim)).expand_as(x)
-    each = q.base_dist.log_prob(x)
     value = observed_log_prob(q, torch.where(seen, x, torch.nan), mask)
     value.sum().backward()
-    torch.testing.assert_close(value, torch.where(seen, each, 0.0).flatten(2).sum(-1))
+    if isinstance(q, MixedColumns):  # a column of one value is a part, one of two is there or not
+        parts = seen if len(q.layout.kinds) == D else seen[:, :1]
+        each = torch.where(parts, q.column_log_prob(x), 0.0)
+    else:
+        assert isinstance(q, Independent)
+        each = torch.where(seen, q.base_dist.log_prob(x), 0.0)
+    torch.testing.assert_close(value, each.flatten(2).sum(-1))
     assert not bool(value[:, 2].any())
     assert raw.grad is not None
     assert bool(torch.isfinite(raw.grad).all())
@@ -269,7 +288,7 @@ def test_without_a_mask_all_is_observed(name: str, options: dict[str, Any]) -> N
     q = family.distribution(raw_like(family, (K, B), (D,)))
     x = q.sample()[0]
     torch.testing.assert_close(observed_log_prob(q, x, None), q.log_prob(x))
-    if isinstance(q, Independent) and not isinstance(family, OneHot):
+    if isinstance(q, Independent | MixedColumns) and not isinstance(family, OneHot):
         torch.testing.assert_close(observed_log_prob(q, x, torch.ones_like(x, dtype=torch.bool)), q.log_prob(x))
 
 
@@ -282,6 +301,13 @@ def test_without_a_mask_all_is_observed(name: str, options: dict[str, Any]) -> N
         ("discretized-logistic", {"levels": 1}),
         ("multinomial", {"total": 0}),
         ("flow", {"n_latents": 1}),
+        ("columns", {"columns": []}),
+        ("columns", {"columns": [{"width": 2}]}),
+        ("columns", {"columns": [{"kind": "real", "width": 2}]}),
+        ("columns", {"columns": [{"kind": "reel"}]}),
+        ("columns", {"columns": [{"kind": "real"}], "smallest_scale": 0.0}),
+        ("negative-binomial", {"dispersion": 0.0}),
+        ("negative-binomial", {"dispersion": "wide"}),
     ],
 )
 def test_a_family_that_cannot_be_is_refused(name: str, options: dict[str, Any]) -> None:

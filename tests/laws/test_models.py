@@ -187,7 +187,9 @@ def test_started_at_rows_it_finds_them_likelier(name: str, options: dict[str, An
 
 
 def decoder(family_name: str, network: str, x_shape: tuple[int, ...], prior: Any = None) -> Decoded:
-    family = build(FAMILIES[family_name], {}, {"n_latents": x_shape[0], "n_classes": 3, "levels": 5, "sizes": [x_shape[0]]})
+    known = {"n_latents": x_shape[0], "n_classes": 3, "levels": 5, "sizes": [x_shape[0]]}
+    columns = [{"kind": "real"}, {"kind": "count"}, {"kind": "binary"}][: x_shape[0]]
+    family = build(FAMILIES[family_name], {}, {**known, "columns": columns})
     options = {"in_shape": D, "out_shape": x_shape, "per_value": family.raw_per_value}
     return Decoded(prior or StandardNormal(D), build(NETWORKS[network].decoder, options, {"hidden": [8]}), family)
 

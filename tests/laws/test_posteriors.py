@@ -35,7 +35,7 @@ from latentia.weights import log_weights
 D, V, B = 2, 5, 6
 # Posteriors over bits, with the model that they answer for.
 IN_BITS: dict[str, dict[str, Any]] = {"layered": {"x_shape": (V,), "layers": [D, 1]}}
-FAMILY_KNOWN = {"n_latents": D, "x_shape": (D,), "sizes": [D]}
+FAMILY_KNOWN = {"n_latents": D, "x_shape": (D,), "sizes": [D], "columns": [{"kind": "category", "width": D}]}
 # Its z shows in x, entry by entry, which a real vector behind a factor model does not; tests/closed_forms/test_clamped.py.
 ELSEWHERE = (Clamped,)
 

@@ -49,7 +49,10 @@ def rebuilt(values: dict, x_shape: tuple[int, ...] = IMAGE) -> None:
 
 
 # What a part cannot do without; the models' rows are as long as the test's.
-FAMILY_OPTIONS: dict[str, dict] = {"one-hot-blocks": {"sizes": [3, 1]}}
+FAMILY_OPTIONS: dict[str, dict] = {
+    "one-hot-blocks": {"sizes": [3, 1]},
+    "columns": {"columns": [{"kind": "real", "name": "a"}, {"kind": "category", "width": 3}]},
+}
 A_VARIABLE = {"name": "a", "states": ["u", "v", "w", "x", "y", "z"], "table": [0.25, 0.25, 0.2, 0.1, 0.1, 0.1]}
 MODEL_OPTIONS: dict[str, dict] = {
     "noisy-or": {"causes": ["p", "q", "r"], "effects": list("abcdefghijkl"), "edges": [[0, 1, 0.5], [2, 3, 0.25]]},

@@ -2,6 +2,7 @@
 
 import math
 from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Size, Tensor
@@ -78,6 +79,9 @@ def check_support(name: str, distribution: Distribution, x: Tensor, *, cure: str
     """
     support = distribution.support
     assert support is not None
+    if hasattr(support, "name_bad"):
+        _check_columns(name, support, x, cure, mask)
+        return
     bad = ~support.check(x)
     if bad.ndim == 0:
         bad = bad.reshape(1)
@@ -92,4 +96,15 @@ def check_support(name: str, distribution: Distribution, x: Tensor, *, cure: str
         raise SupportError(
             f"{count} of {bad.numel()} rows lie outside the support of {name} (values run from {lowest:g} to {highest:g}, "
             f"first at row {int(bad.nonzero()[0, 0])}); {cure}"
+        )
+
+
+def _check_columns(name: str, support: Any, x: Tensor, cure: str, mask: Tensor | None) -> None:
+    """As ``check_support``, of a row whose columns have supports of their own: it says which."""
+    bad, which = support.name_bad(x, mask)
+    count = int(bad.sum())
+    if count:
+        raise SupportError(
+            f"{count} of {len(bad)} rows lie outside the support of {name} in {which}, first at row "
+            f"{int(bad.nonzero()[0, 0])}; {cure}"
         )

@@ -29,19 +29,23 @@ from latentia.distributions.multivariate import (
     StudentTRadius,
     VonMisesFisher,
 )
-from latentia.distributions.observed import observed_log_prob
+from latentia.distributions.observed import observed_log_prob, observed_parts
 from latentia.distributions.registry import DISTRIBUTIONS
 from latentia.distributions.relaxation import Bits, Codes, Relaxable, relaxable
 from latentia.distributions.states import LIMIT, HasStates, states
 from latentia.distributions.structured import (
     Autoregressive,
     Chain,
+    ColumnLayout,
     Hierarchy,
     LayeredBits,
     LinearEmission,
     LinearGaussianChain,
     LinearGaussianObservations,
     Masked,
+    MixedColumns,
+    MixedColumnsSupport,
+    definite_row,
     layers_of_bits,
 )
 from latentia.distributions.univariate import (
@@ -51,6 +55,7 @@ from latentia.distributions.univariate import (
     Gompertz,
     Logistic,
     LogitRelaxedBernoulli,
+    MeanBeta,
     Rayleigh,
     Reciprocal,
     Triangular,
@@ -66,6 +71,7 @@ __all__ = [
     "Bits",
     "Chain",
     "Codes",
+    "ColumnLayout",
     "Columns",
     "ContinuousBernoulli",
     "Delta",
@@ -88,6 +94,9 @@ __all__ = [
     "Logistic",
     "LogitRelaxedBernoulli",
     "Masked",
+    "MeanBeta",
+    "MixedColumns",
+    "MixedColumnsSupport",
     "MultinomialGivenTotal",
     "NegativeBinomial",
     "NormalMixture",
@@ -105,6 +114,7 @@ __all__ = [
     "ZeroInflated",
     "block_columns",
     "closed_kl",
+    "definite_row",
     "describe",
     "discrete_columns",
     "grid_nats_to_bits",
@@ -115,6 +125,7 @@ __all__ = [
     "log_one_minus_exp",
     "log_orders",
     "observed_log_prob",
+    "observed_parts",
     "per_latent",
     "point",
     "relaxable",

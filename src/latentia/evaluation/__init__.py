@@ -9,6 +9,7 @@ from latentia.evaluation.gibbs import Gibbs, gibbs
 from latentia.evaluation.gradient_noise import GradientNoise, gradient_noise
 from latentia.evaluation.held_out import evaluate_split, quick_look
 from latentia.evaluation.importance import Weighted, weighted_mean
+from latentia.evaluation.imputing import Imputed, impute
 from latentia.evaluation.ladder import Ladder, Rung
 from latentia.evaluation.latents import (
     expected_x,
@@ -20,6 +21,7 @@ from latentia.evaluation.latents import (
 )
 from latentia.evaluation.pareto import k_hats, smoothed
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
+from latentia.evaluation.scoring import Score, score
 from latentia.evaluation.topics import Topic, Topics, perplexity, perplexity_at_means, topics_of, word_chances
 
 __all__ = [
@@ -32,9 +34,11 @@ __all__ = [
     "Gaps",
     "Gibbs",
     "GradientNoise",
+    "Imputed",
     "Ladder",
     "Rung",
     "Sandwich",
+    "Score",
     "Topic",
     "Topics",
     "Weighted",
@@ -47,6 +51,7 @@ __all__ = [
     "gaps",
     "gibbs",
     "gradient_noise",
+    "impute",
     "k_hats",
     "latents",
     "log_evidence",
@@ -58,6 +63,7 @@ __all__ = [
     "quiet",
     "reverse_ais",
     "sandwich",
+    "score",
     "smoothed",
     "some_places",
     "some_rows",

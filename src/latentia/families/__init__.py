@@ -2,7 +2,9 @@
 
 from latentia.families.base import Family
 from latentia.families.bernoulli import Bernoulli
+from latentia.families.beta import Beta
 from latentia.families.categorical import Categorical
+from latentia.families.columns import Columns
 from latentia.families.continuous_bernoulli import ContinuousBernoulli
 from latentia.families.continuous_flow import ContinuousFlow
 from latentia.families.diagonal_normal import DiagonalNormal
@@ -13,10 +15,13 @@ from latentia.families.inverse_autoregressive import InverseAutoregressive
 from latentia.families.laplace import Laplace
 from latentia.families.low_rank_normal import LowRankNormal
 from latentia.families.multinomial import Multinomial
+from latentia.families.negative_binomial import NegativeBinomial
 from latentia.families.normal import Normal
 from latentia.families.normal_mixture import NormalMixture
 from latentia.families.one_hot import OneHot
 from latentia.families.one_hot_blocks import OneHotBlocks
+from latentia.families.poisson import Poisson
+from latentia.families.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 
 FAMILIES: dict[str, type[Family]] = {
     "bernoulli": Bernoulli,
@@ -35,12 +40,19 @@ FAMILIES: dict[str, type[Family]] = {
     "normal-mixture": NormalMixture,
     "one-hot-blocks": OneHotBlocks,
     "one-hot": OneHot,
+    "columns": Columns,
+    "poisson": Poisson,
+    "negative-binomial": NegativeBinomial,
+    "zero-inflated-negative-binomial": ZeroInflatedNegativeBinomial,
+    "beta": Beta,
 }
 
 __all__ = [
     "FAMILIES",
     "Bernoulli",
+    "Beta",
     "Categorical",
+    "Columns",
     "ContinuousBernoulli",
     "ContinuousFlow",
     "DiagonalNormal",
@@ -52,8 +64,11 @@ __all__ = [
     "Laplace",
     "LowRankNormal",
     "Multinomial",
+    "NegativeBinomial",
     "Normal",
     "NormalMixture",
     "OneHot",
     "OneHotBlocks",
+    "Poisson",
+    "ZeroInflatedNegativeBinomial",
 ]

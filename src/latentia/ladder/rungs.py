@@ -133,7 +133,13 @@ def _semi_amortized(scene: Scene) -> Posterior:
     if isinstance(scene.own, SemiAmortized):
         return scene.own
     encoder = deepcopy(scene.encoder)
-    found = SemiAmortized(encoder.network, encoder.family, see_mask=encoder.see_mask)
+    found = SemiAmortized(
+        encoder.network,
+        encoder.family,
+        see_mask=encoder.see_mask,
+        scale_each=encoder.scale_each,
+        log_values=encoder.log_values,
+    )
     # Whatever the encoder learned of the data's place and spread goes with it.
     found.encoder.load_state_dict(encoder.state_dict())
     found.fresh = False

@@ -4,6 +4,8 @@ Kim, Wiseman, Miller, Sontag & Rush (2018), Semi-Amortized Variational Autoencod
 """
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +42,8 @@ class SemiAmortized(Posterior):
         clip: largest length of a row's slope; longer ones are shortened. 0 leaves all as they are.
         differentiate: pass gradients through the steps, in training.
         see_mask: the encoder sees which values were observed, too; see ``Amortized``.
+        scale_each: the encoder's; likewise.
+        log_values: the encoder's; likewise.
 
     Raises:
         ShapeError: the network gives another number of raw values than the family reads.
@@ -57,6 +61,8 @@ class SemiAmortized(Posterior):
         clip: float = 20.0,
         differentiate: bool = True,
         see_mask: bool = False,
+        scale_each: bool = False,
+        log_values: Sequence[int] | Literal["all"] = (),
     ) -> None:
         super().__init__()
         check_counts(steps=steps, draws=draws)
@@ -67,7 +73,7 @@ class SemiAmortized(Posterior):
                 f"gradients through the steps need draws that can be differentiated twice, those of {type(family).__name__} "
                 "can be once; use differentiate=False, or another family."
             )
-        self.encoder = Amortized(network, family, see_mask)
+        self.encoder = Amortized(network, family, see_mask, scale_each, log_values)
         shape = (family.raw_per_value, *network.out_shape)
         check_reparameterized(family, torch.zeros(1, *shape))
         self.steps, self.rate, self.draws, self.clip, self.differentiate = steps, rate, draws, clip, differentiate
@@ -87,6 +93,16 @@ class SemiAmortized(Posterior):
     def see_mask(self) -> bool:
         """The encoder's."""
         return self.encoder.see_mask
+
+    @property
+    def scale_each(self) -> bool:
+        """The encoder's."""
+        return self.encoder.scale_each
+
+    @property
+    def log_values(self) -> list[int] | Literal["all"]:
+        """The encoder's."""
+        return self.encoder.log_values
 
     def infer(self, model: GenerativeModel, batch: Batch) -> Distribution:
         """Encode, then refine.

@@ -3,6 +3,7 @@
 from latentia.distributions.entry import Entry
 from latentia.distributions.structured.autoregressive import AUTOREGRESSIVE, Autoregressive
 from latentia.distributions.structured.chain import CHAIN, Chain
+from latentia.distributions.structured.column_layout import ColumnLayout
 from latentia.distributions.structured.hierarchy import HIERARCHY, Hierarchy
 from latentia.distributions.structured.layered_bits import LAYERED_BITS, LayeredBits, layers_of_bits
 from latentia.distributions.structured.linear_gaussian_chain import LINEAR_GAUSSIAN_CHAIN, LinearGaussianChain
@@ -12,6 +13,8 @@ from latentia.distributions.structured.linear_gaussian_observations import (
     LinearGaussianObservations,
 )
 from latentia.distributions.structured.masked import MASKED, Masked
+from latentia.distributions.structured.mixed_columns import MixedColumns
+from latentia.distributions.structured.mixed_support import MixedColumnsSupport, definite_row
 
 STRUCTURED: dict[str, Entry] = {
     "chain": CHAIN,
@@ -27,11 +30,15 @@ __all__ = [
     "STRUCTURED",
     "Autoregressive",
     "Chain",
+    "ColumnLayout",
     "Hierarchy",
     "LayeredBits",
     "LinearEmission",
     "LinearGaussianChain",
     "LinearGaussianObservations",
     "Masked",
+    "MixedColumns",
+    "MixedColumnsSupport",
+    "definite_row",
     "layers_of_bits",
 ]

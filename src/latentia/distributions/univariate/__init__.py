@@ -6,6 +6,7 @@ from latentia.distributions.univariate.erlang import ERLANG, Erlang
 from latentia.distributions.univariate.gompertz import GOMPERTZ, Gompertz
 from latentia.distributions.univariate.logistic import LOGISTIC, Logistic
 from latentia.distributions.univariate.logit_relaxed_bernoulli import LOGIT_RELAXED_BERNOULLI, LogitRelaxedBernoulli
+from latentia.distributions.univariate.mean_beta import MEAN_BETA, MeanBeta
 from latentia.distributions.univariate.rayleigh import RAYLEIGH, Rayleigh
 from latentia.distributions.univariate.reciprocal import RECIPROCAL, Reciprocal
 from latentia.distributions.univariate.triangular import TRIANGULAR, Triangular
@@ -22,6 +23,7 @@ UNIVARIATE = {
     "truncated-normal": TRUNCATED_NORMAL,
     "continuous-bernoulli": CONTINUOUS_BERNOULLI,
     "delta": DELTA,
+    "mean-beta": MEAN_BETA,
 }
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Gompertz",
     "Logistic",
     "LogitRelaxedBernoulli",
+    "MeanBeta",
     "Rayleigh",
     "Reciprocal",
     "Triangular",
