@@ -11,7 +11,7 @@ from latentia.learners import CoordinateAscent
 from latentia.models import PPCA as PPCAModel  # noqa: N811  its estimator has the same name
 from latentia.models import BayesianPCA as Model
 from latentia.sklearn.linear import LEAST_NOISE, LinearEstimator
-from latentia.sklearn.rows import ALONE, batches
+from latentia.sklearn.rows import batches
 from latentia.sklearn.units import Array, Units, centered_units
 
 
@@ -44,8 +44,7 @@ class BayesianPCA(LinearEstimator):
         return centered_units(rows)
 
     def _fit(self, x: torch.Tensor, n_latents: int) -> tuple[PPCAModel, list[float]]:
-        with ALONE, torch.random.fork_rng(devices=[]):
-            model = Model(n_latents, x.shape[1]).double()
+        model = Model(n_latents, x.shape[1]).double()
         model.start_at(x)
         (batch,) = batches(x.numpy(), len(x))
         ascent = CoordinateAscent(model).ascend(batch, self.tol, self.max_iter)
@@ -53,7 +52,7 @@ class BayesianPCA(LinearEstimator):
             warn(
                 f"Bayesian PCA was still gaining after max_iter={self.max_iter} sweeps; raise max_iter, or tol={self.tol:g}.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         self.n_kept_ = int(model.kept.sum())
         at_means = model.at_means()

@@ -11,7 +11,7 @@ from latentia.learners import ExpectationMaximization
 from latentia.models import PPCA as PPCAModel  # noqa: N811  its estimator has the same name
 from latentia.models import FactorAnalysis as Model
 from latentia.sklearn.linear import LEAST_NOISE, LinearEstimator
-from latentia.sklearn.rows import ALONE, batches
+from latentia.sklearn.rows import batches
 from latentia.sklearn.units import Array, Units, standard_units
 
 
@@ -42,8 +42,7 @@ class FactorAnalysis(LinearEstimator):
         return standard_units(rows)
 
     def _fit(self, x: torch.Tensor, n_latents: int) -> tuple[Model, list[float]]:
-        with ALONE, torch.random.fork_rng(devices=[]):
-            model = Model(n_latents, x.shape[1], variance_floor=LEAST_NOISE).double()
+        model = Model(n_latents, x.shape[1], variance_floor=LEAST_NOISE).double()
         axes = PPCAModel.maximum_likelihood(x, n_latents)
         with torch.no_grad():
             model.weight.copy_(axes.weight)
@@ -62,7 +61,7 @@ class FactorAnalysis(LinearEstimator):
             warn(
                 f"factor analysis was still gaining after max_iter={self.max_iter} steps; raise max_iter, or tol={self.tol:g}.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         return model, bounds
 

@@ -28,7 +28,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     seen are returned as they came.
 
     Args:
-        n_components, hidden, likelihood, scale, standardize, epochs, batch_size, learning_rate, beta, validation_fraction,
+        n_components, hidden, activation, likelihood, scale, standardize, epochs, batch_size, learning_rate, beta, validation_fraction,
             patience, random_state, device, verbose: as of ``VAE``. Columns are standardized by the cells that were seen.
         draws: weighted draws of z for each row.
         missing_values: what stands in a missing cell: NaN, or a number.
@@ -50,6 +50,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         n_components: int = 8,
         *,
         hidden: Sequence[int] = (64, 64),
+        activation: str = "silu",
         likelihood: str = "normal",
         scale: float | str = "learned",
         standardize: bool = True,
@@ -68,6 +69,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ) -> None:
         self.n_components = n_components
         self.hidden = hidden
+        self.activation = activation
         self.likelihood = likelihood
         self.scale = scale
         self.standardize = standardize

@@ -10,6 +10,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from latentia.core.errors import RecipeError, ShapeError
+from latentia.core.random import seeded
 from latentia.models import PPCA as PPCAModel  # noqa: N811  its estimator has the same name
 from latentia.models import FactorAnalysis as FactorModel
 from latentia.posteriors import Exact
@@ -17,7 +18,7 @@ from latentia.recipe import Recipe, describe_model, parse_recipe
 from latentia.runs import Run
 from latentia.runs.environment import environment
 from latentia.sklearn.base import LatentEstimator
-from latentia.sklearn.rows import Fitted
+from latentia.sklearn.rows import ALONE, Fitted
 from latentia.sklearn.units import Array, Units
 from latentia.training import History
 
@@ -47,7 +48,9 @@ class LinearEstimator(LatentEstimator):
         self._check_parameters()
         self._units = self._units_of(rows)
         x = torch.from_numpy(self._units.inward(rows))
-        self._model, self._bounds = self._fit(x, n_latents)
+        # A model is made with random weights, which the fit then replaces; the caller's random state stays as it was.
+        with ALONE, seeded(0):
+            self._model, self._bounds = self._fit(x, n_latents)
         arrange(self._model)
         self.components_ = self._model.weight.detach().numpy().T * self._units.scale
         self.mean_ = self._units.outward(self._model.mean.detach().numpy())
@@ -112,7 +115,9 @@ class LinearEstimator(LatentEstimator):
     def _rows(self, X: Any, reset: bool = False) -> Any:  # noqa: N803
         rows = super()._rows(X, reset)
         if reset and rows.shape[1] < 2:
-            raise ShapeError(f"X has 1 feature(s), {type(self).__name__} needs at least 2; with one there is nothing to share.")
+            raise ShapeError(
+                f"X has 1 feature(s), {type(self).__name__} needs at least 2; with one there is nothing to share."
+            )
         return rows
 
     @property

@@ -6,12 +6,13 @@ and the arithmetic is wide enough that the shape of a batch does not show.
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.distributions import Distribution, Independent
 
 from latentia.core import Batch
 from latentia.core.random import CommonNoise
@@ -60,6 +61,29 @@ class Fitted(NamedTuple):
             rows, chunks = chunk_sizes(draws, x.shape[1], DEFAULT_MEMORY // 2)
             return _joined(self._log_mean_weight(batch, chunks, seed) for batch in batches(x, rows))
 
+    def bound(self, x: Array, draws: int, seed: int) -> Array:
+        """The ELBO, by the mean of K log-weights: (N, D) -> (N,) nats."""
+        return self._mean(x, draws, seed, lambda batch, q, z: log_weights(self.model, q, batch, z))
+
+    def column_bounds(self, x: Array, draws: int, seed: int) -> Array:
+        """Each value's part of the ELBO before the KL is taken off, E_q log p(x_d | z): (N, D) -> (N, D) nats.
+
+        The likelihood's values must be independent given z.
+        """
+        return self._mean(x, draws, seed, lambda batch, _, z: _each(self.model.likelihood(z)).log_prob(batch.x))
+
+    def _mean(self, x: Array, draws: int, seed: int, of: Callable[[Batch, Distribution, Tensor], Tensor]) -> Array:
+        """The mean over K draws of what ``of`` says of them, (K, B, ...) -> (N, ...)."""
+        with ALONE:
+            rows, chunks = chunk_sizes(draws, x.shape[1], DEFAULT_MEMORY // 2)
+            return _joined(self._batch_mean(batch, chunks, seed, of) for batch in batches(x, rows))
+
+    def _batch_mean(self, batch: Batch, chunks: list[int], seed: int, of: Callable[..., Tensor]) -> Tensor:
+        with quiet(*self, seed=seed), CommonNoise(len(batch.x)):
+            q = self.posterior.infer(self.model, batch)
+            sums = [of(batch, q, plain_draws(q, size)).sum(0) for size in chunks]
+        return torch.stack(sums).sum(0) / sum(chunks)
+
     def _log_mean_weight(self, batch: Batch, chunks: list[int], seed: int) -> Tensor:
         total = torch.full((len(batch.x),), -math.inf, dtype=torch.float64)
         with quiet(*self, seed=seed), CommonNoise(len(batch.x)):
@@ -80,3 +104,7 @@ def batches(x: Array, size: int, mask: Array | None = None) -> Iterator[Batch]:
 
 def _joined(parts: Iterator[Tensor]) -> Array:
     return torch.cat(list(parts)).numpy()
+
+
+def _each(likelihood: Distribution) -> Distribution:
+    return likelihood.base_dist if isinstance(likelihood, Independent) else likelihood

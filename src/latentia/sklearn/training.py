@@ -13,7 +13,7 @@ from latentia.core.random import seeded
 from latentia.data import from_arrays
 from latentia.families import Bernoulli, ContinuousBernoulli, DiagonalNormal, Family, Laplace, Normal
 from latentia.models import Decoded
-from latentia.networks import mlp
+from latentia.networks import ACTIVATIONS, mlp
 from latentia.posteriors import Amortized
 from latentia.priors import StandardNormal
 from latentia.runs import Run, fit
@@ -34,6 +34,7 @@ class Plan(NamedTuple):
 
     n_components: int
     hidden: Sequence[int]
+    activation: str
     likelihood: str
     scale: float | str
     epochs: int | str
@@ -60,6 +61,8 @@ class Plan(NamedTuple):
             check_scalar(self.epochs, "epochs", Integral, min_val=1)
         if self.patience is not None:
             check_scalar(self.patience, "patience", Integral, min_val=1)
+        if self.activation not in ACTIVATIONS:
+            raise LatentiaError(f"activation is {self.activation!r}; {nearest(str(self.activation), list(ACTIVATIONS))}")
         if self.likelihood not in (*REAL, *UNIT):
             raise LatentiaError(f"likelihood is {self.likelihood!r}; {nearest(str(self.likelihood), [*REAL, *UNIT])}")
 
@@ -76,7 +79,7 @@ class Plan(NamedTuple):
     def epochs_for(self, n_rows: int) -> int:
         """Passes over ``n_rows`` rows.
 
-        >>> Plan(2, (8,), "normal", "learned", "auto", 100, 1e-3, 1.0, 0.1, None, "cpu", 0).epochs_for(1000)
+        >>> Plan(2, (8,), "silu", "normal", "learned", "auto", 100, 1e-3, 1.0, 0.1, None, "cpu", 0).epochs_for(1000)
         200
         """
         if not isinstance(self.epochs, str):
@@ -86,10 +89,10 @@ class Plan(NamedTuple):
     def parts(self, n_values: int, see_mask: bool = False) -> tuple[Decoded, Amortized]:
         """Model and encoder for rows of ``n_values``, with fresh weights from torch's random state."""
         family, latent, hidden = self.family(), DiagonalNormal(), list(self.hidden)
-        decoder = mlp(self.n_components, hidden[::-1], n_values, family.raw_per_value, activation="silu")
+        decoder = mlp(self.n_components, hidden[::-1], n_values, family.raw_per_value, activation=self.activation)
         model = Decoded(StandardNormal(self.n_components), decoder, family)
         inputs = Amortized.input_shape((n_values,), see_mask)
-        encoder = mlp(inputs, hidden, self.n_components, latent.raw_per_value, activation="silu")
+        encoder = mlp(inputs, hidden, self.n_components, latent.raw_per_value, activation=self.activation)
         return model, Amortized(encoder, latent, see_mask=see_mask)
 
     def fit(self, x: Array, units: Units, seed: int, mask: Any = None) -> Run:

@@ -23,6 +23,7 @@ class VAE(LatentEstimator):
     Args:
         n_components: latents.
         hidden: widths of the encoder's hidden layers; the decoder has them in reverse. Empty makes both linear.
+        activation: between layers: "silu", "relu", "tanh", ...
         likelihood: "normal" or "laplace" of real values, "bernoulli" of bits, "continuous-bernoulli" of values in [0, 1].
         scale: of "normal" and "laplace": "learned" (one for all values), "per-value" (the decoder says it), or a number.
         standardize: bring columns of real values to mean 0 and spread 1 first; without an effect on "bernoulli" and its like.
@@ -55,6 +56,7 @@ class VAE(LatentEstimator):
         n_components: int = 2,
         *,
         hidden: Sequence[int] = (64, 64),
+        activation: str = "silu",
         likelihood: str = "normal",
         scale: float | str = "learned",
         standardize: bool = True,
@@ -71,6 +73,7 @@ class VAE(LatentEstimator):
     ) -> None:
         self.n_components = n_components
         self.hidden = hidden
+        self.activation = activation
         self.likelihood = likelihood
         self.scale = scale
         self.standardize = standardize
