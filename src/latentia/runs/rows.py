@@ -46,10 +46,9 @@ def schema_of(run: "Run") -> Schema | None:
     if schema is not None:
         return schema
     try:
-        said = getattr(run.known_recipe().data, "columns", None)
+        return run.known_recipe().data.schema_
     except LatentiaError:
         return None
-    return Schema.from_dict(said) if said else None
 
 
 def layout_of(schema: Schema) -> ColumnLayout:
@@ -102,7 +101,7 @@ def rows_for(run: "Run", data: Any, split: str, mask: Any = None) -> Rows:
 def _read(run: "Run", path: Any, mask: Any) -> tuple[Any, Any]:
     """A table, or an array and its mask, as the run's own file was read."""
     try:
-        said = dict(getattr(run.known_recipe().data, "options", None) or {})
+        said = run.known_recipe().data.options()
     except LatentiaError:
         said = {}
     of_its_cut = ("label", "group", "split", "splits", "split_seed", "valid", "test", "kinds", "nan")
