@@ -18,8 +18,10 @@ from latentia.data.oil_flow import OIL_FLOW
 from latentia.data.omniglot import OMNIGLOT
 from latentia.data.reading.limits import check_bytes
 from latentia.data.reading.new_rows import NewRows, new_rows
-from latentia.data.reading.options import Options
+from latentia.data.reading.objects import is_object
+from latentia.data.reading.options import Aspect, Colour, Nan, Options, Reader
 from latentia.data.reading.reading import name_of, read_again, read_data
+from latentia.data.reading.sources import is_path
 from latentia.data.split import Split
 from latentia.data.tables.inferring import Inferred, infer_schema
 
@@ -41,17 +43,21 @@ __all__ = [
     "KINDS",
     "KNOWN_MODELS",
     "SPLIT_NAMES",
+    "Aspect",
     "Binarize",
+    "Colour",
     "Column",
     "Dataset",
     "Encoded",
     "Inferred",
     "Named",
+    "Nan",
     "NewRows",
     "OneBar",
     "Options",
     "Origin",
     "OverlappingBars",
+    "Reader",
     "Schema",
     "Split",
     "as_dataset",
@@ -60,6 +66,8 @@ __all__ = [
     "from_arrays",
     "from_splits",
     "infer_schema",
+    "is_object",
+    "is_path",
     "known_model",
     "load_data",
     "name_of",

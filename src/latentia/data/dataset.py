@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
@@ -225,11 +226,18 @@ def as_dataset(data: Any, **options: Any) -> Dataset:
     from latentia.data.reading.objects import is_object  # the readers need this file
     from latentia.data.reading.reading import read_data
 
-    if isinstance(data, os.PathLike) or is_object(data) or (isinstance(data, str) and os.path.exists(data)):  # noqa: PTH110
+    if isinstance(data, os.PathLike) or is_object(data) or (isinstance(data, str) and _is_there(data)):
         return read_data(data, **options)
     if isinstance(data, str):
         raise DataError(f"data is the text {data!r}, wanted rows or a Dataset; load_data({data!r}) reads a set by its name.")
     return from_arrays(data, **options)
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, ValueError):
+        return False
 
 
 def check_binarize(how: str) -> None:

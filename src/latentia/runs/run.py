@@ -11,7 +11,7 @@ from torch import Tensor
 from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import DataError, RecipeError
-from latentia.data import DATASETS, Dataset, Split, as_dataset, checked_split, load_data
+from latentia.data import DATASETS, Dataset, Split, as_dataset, checked_split, load_data, read_again
 from latentia.distributions import DRAWS_FOR_A_MEAN, discrete_columns, point
 from latentia.evaluation import DEFAULT_MEMORY, Evaluation, Ladder, evaluate_split, expected_x, mean_and_error, quiet
 from latentia.models import GenerativeModel
@@ -61,10 +61,10 @@ class Run:
         return next((p.device for p in (*self.model.parameters(), *self.model.buffers())), torch.device("cpu"))
 
     def dataset(self, data: Any = None) -> Dataset:
-        """The given rows, else those it was fitted on, loaded again by name or drawn again where needed.
+        """The given rows, else those it was fitted on: loaded again by name, read again from their path, or drawn again.
 
         Raises:
-            DataError: it was fitted on an array, which a run does not hold.
+            DataError: it was fitted on an array, which a run does not hold; a file that is gone or another one now.
         """
         if data is not None:
             return as_dataset(data)
@@ -72,6 +72,10 @@ class Run:
             section = self.known_recipe().data
             if section.name == SIMULATED:
                 self.data = simulated(self.model, section.rows, section.observed)
+                return self.data
+            if section.path is not None and section.fingerprint is not None:
+                mark, options = section.fingerprint.model_dump(), section.options()
+                self.data = read_again(section.path, mark, section.schema_, section.name, options)
                 return self.data
             if section.name not in DATASETS:
                 raise DataError(

@@ -14,6 +14,8 @@ from latentia.data.reading.sources import material_of
 from latentia.data.split import Split
 from latentia.data.tables.cells import numbers
 
+# Options of a fit that say nothing about how a row is read.
+AT_FIT = ("valid", "test", "kinds", "splits", "split_seed", "stratify", "binarize", "flatten")
 ASIDE = ("label", "group", "split")
 
 
@@ -41,7 +43,7 @@ def new_rows(source: Any, schema: Schema | None = None, options: Mapping[str, An
     """
     said = dict(options or {})
     aside = {key: str(said.pop(key)) for key in ASIDE if said.get(key)}
-    said = {key: value for key, value in said.items() if key not in ("valid", "test", "kinds", "splits", "split_seed")}
+    said = {key: value for key, value in said.items() if key not in AT_FIT}
     wanted = options_from(said)
     material = material_of(source, wanted)
     label = aside.get("label")

@@ -29,7 +29,7 @@ class Options:
         test: likewise of test rows.
         kinds: {column: kind or "drop"} of a table.
         missing: texts that say that a cell is empty, in place of the usual ones.
-        header: whether a text table's first line names the columns; None to look.
+        header: whether a text table's first line names the columns; or their names; None to look.
         delimiter: of a text table; None to look.
         decimal: "." or "," of a text table; None to look.
         array: which array of a file with several; or which layer of an .h5ad.
@@ -52,7 +52,7 @@ class Options:
     test: Any = None
     kinds: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] | None = None
-    header: bool | None = None
+    header: bool | tuple[str, ...] | None = None
     delimiter: str | None = None
     decimal: str | None = None
     array: str | None = None
@@ -89,7 +89,7 @@ def options_from(values: Mapping[str, Any]) -> Options:
         if name not in known:
             raise DataError(f"data takes no option {name!r}; {nearest(str(name), known)}")
     said = {name: value for name, value in values.items() if value is not None}
-    for name in ("splits", "size", "missing"):
-        if name in said:
+    for name in ("splits", "size", "missing", "header"):
+        if name in said and not isinstance(said[name], bool):
             said[name] = tuple(said[name])
     return Options(**said)

@@ -70,7 +70,8 @@ def read_again(path: str, mark: Mapping[str, Any], schema: Schema | None, name: 
     found = fingerprint(sources, Fingerprint(str(mark["sha256"]), int(mark["size"]), int(mark["files"])))
     if found is None or found.sha256 != mark["sha256"]:
         raise DataError(
-            f"{path} is no longer what the run was fitted on (its sha256 differs); restore it, fit again, or pass the rows as data."
+            f"{path} is no longer what the run was fitted on (its sha256 differs); restore it, fit again, or pass the "
+            "rows as data."
         )
     return read_data(path, name, schema, **options)
 

@@ -107,9 +107,13 @@ def _lines(text: str, delimiter: str, shown: str) -> list[tuple[int, list[str]]]
 
 
 def _headed(
-    lines: list[tuple[int, list[str]]], shown: str, header: bool | None
+    lines: list[tuple[int, list[str]]], shown: str, header: bool | tuple[str, ...] | None
 ) -> tuple[list[str], list[tuple[int, list[str]]], list[str]]:
     first, notes = lines[0][1], []
+    if isinstance(header, tuple):
+        if len(header) != len(first) or len(set(header)) < len(header):
+            raise DataError(f"header holds {len(set(header))} different names, {shown} has {len(first)} columns; name each.")
+        return list(header), lines, notes
     if header is None:
         header = not any(PLAIN.fullmatch(cell) for cell in first)
         if not header:
