@@ -92,7 +92,7 @@ def _least_probable(found: Scored, top: int) -> Table:
     table = Table(title=f"the least probable of {len(found.log_px)} rows", title_justify="left")
     for name in ("row", "log p(x)", "±"):
         table.add_column(name, justify="right")
-    table.add_column("less usual by so many nats than in the other rows")
+    table.add_column("least usual, by so many nats beside what the row leads one to expect")
     lowest = found.log_px.nan_to_num(nan=-torch.inf).argsort()[:SHOWN].tolist()
     heaviest = found.heaviest(top) if top else [[] for _ in found.log_px]
     for row in lowest:

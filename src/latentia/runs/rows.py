@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latentia.core.checks import check_shape
-from latentia.core.errors import DataError, LatentiaError
+from latentia.core.errors import DataError, RecipeError
 from latentia.data import DATASETS, Dataset, Schema, Split, checked_split, load_data
 from latentia.data.reading.options import options_from
 from latentia.data.reading.sources import is_path, material_of
@@ -42,13 +42,9 @@ class Rows:
 
 def schema_of(run: "Run") -> Schema | None:
     """How a table's columns became this run's values: by its data, else by its recipe; None where there was no table."""
-    schema = getattr(run.data, "schema", None)
-    if schema is not None:
-        return schema
-    try:
-        return run.known_recipe().data.schema_
-    except LatentiaError:
-        return None
+    if run.data is not None:
+        return run.data.schema
+    return None if isinstance(run.recipe, RecipeError) else run.recipe.data.schema_
 
 
 def layout_of(schema: Schema) -> ColumnLayout:
@@ -100,10 +96,7 @@ def rows_for(run: "Run", data: Any, split: str, mask: Any = None) -> Rows:
 
 def _read(run: "Run", path: Any, mask: Any) -> tuple[Any, Any]:
     """A table, or an array and its mask, as the run's own file was read."""
-    try:
-        said = run.known_recipe().data.options()
-    except LatentiaError:
-        said = {}
+    said = {} if isinstance(run.recipe, RecipeError) else run.recipe.data.options()
     of_its_cut = ("label", "group", "split", "splits", "split_seed", "valid", "test", "kinds", "nan")
     found = material_of(path, options_from({k: v for k, v in said.items() if k not in of_its_cut}))
     return (found.frame, None) if found.frame is not None else (found.x, found.mask if mask is None else mask)

@@ -22,7 +22,7 @@ class Part(NamedTuple):
 
     Attributes:
         name: its own, else its place in the flattened row.
-        nats: how far its share of log p(x) lies below what is usual for it.
+        nats: how far its share of log p(x) lies below what the rest of the row leads one to expect.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Scored:
         log_px: (N,) nats, on the CPU as all of these.
         error: (N,) its standard error.
         shares: (N, *x_shape), or (N, columns) of a table; None where the likelihood does not split.
+        expected: as ``shares``, what they would be of rows drawn at the same z.
         rate: (N,) what the shares exceed log_px by.
         effective: (N,) effective draws; where there are few, log_px is too low.
         observed: as ``shares``, True where a part was seen.
@@ -50,6 +51,7 @@ class Scored:
     log_px: Tensor
     error: Tensor
     shares: Tensor | None
+    expected: Tensor | None
     rate: Tensor
     effective: Tensor
     observed: Tensor | None
@@ -57,20 +59,14 @@ class Scored:
     notes: list[str]
 
     def unusual(self) -> Tensor | None:
-        """As ``shares``, (N, parts): the median of each part over these rows, less its share; 0 where it was not seen.
-
-        A median, because a column of large numbers has a low share in every row. Of a single row the share itself, negated.
-        """
-        if self.shares is None or self.observed is None:
+        """(N, parts) nats: what each share would be of a row drawn at the same z, less what it is; 0 where unseen."""
+        if self.shares is None or self.expected is None or self.observed is None:
             return None
-        shares, seen = self.shares.flatten(1), self.observed.flatten(1)
-        usual = torch.zeros_like(shares[0])
-        if len(shares) > 1:
-            usual = torch.where(seen, shares, torch.nan).nanmedian(0).values
-        return torch.where(seen, usual - shares, torch.zeros((), dtype=shares.dtype))
+        nothing = torch.zeros((), dtype=self.shares.dtype)
+        return torch.where(self.observed, self.expected - self.shares, nothing).flatten(1)
 
     def heaviest(self, top: int = 3) -> list[list[Part]]:
-        """For each row the parts that lower log_px most, beside what is usual for them; empty where nothing splits."""
+        """For each row its least usual parts; empty where the likelihood does not split."""
         unusual = self.unusual()
         if unusual is None:
             return [[] for _ in range(len(self.log_px))]
@@ -99,7 +95,9 @@ def score_rows(
     observed = _observed(rows.split.mask, whole.shares, schema)
     if schema is not None and whole.shares is not None and observed is not None:
         slopes = torch.where(observed, schema.log_slopes(rows.split.values()).double(), 0.0)
-        whole = whole._replace(log_px=whole.log_px + slopes.sum(-1), shares=whole.shares + slopes)
+        # The row's own slopes for both, so that their difference is the one of the values that the model sees.
+        both = {"shares": whole.shares + slopes, "expected": None if whole.expected is None else whole.expected + slopes}
+        whole = whole._replace(log_px=whole.log_px + slopes.sum(-1), **both)
     n_parts = 0 if whole.shares is None else whole.shares[0].numel()
     names = rows.names if rows.names is not None and len(rows.names) == n_parts else [f"value {i}" for i in range(n_parts)]
     return Scored(*whole, observed, tuple(names), rows.notes)
