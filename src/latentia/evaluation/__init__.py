@@ -18,13 +18,17 @@ from latentia.evaluation.latents import (
     some_places,
     some_rows,
 )
+from latentia.evaluation.neighbors import METRICS, Metric, Neighbors, NeighborSearch, neighbors
 from latentia.evaluation.pareto import k_hats, smoothed
+from latentia.evaluation.paths import PATHS, WalkPath, between, decoded, usual_path
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
 from latentia.evaluation.topics import Topic, Topics, perplexity, perplexity_at_means, topics_of, word_chances
 
 __all__ = [
     "ACTIVE_VARIANCE",
     "DEFAULT_MEMORY",
+    "METRICS",
+    "PATHS",
     "Annealed",
     "Coherence",
     "Evaluation",
@@ -33,14 +37,20 @@ __all__ = [
     "Gibbs",
     "GradientNoise",
     "Ladder",
+    "Metric",
+    "NeighborSearch",
+    "Neighbors",
     "Rung",
     "Sandwich",
     "Topic",
     "Topics",
+    "WalkPath",
     "Weighted",
     "ais",
+    "between",
     "chunk_sizes",
     "coherence",
+    "decoded",
     "diversity",
     "evaluate_split",
     "expected_x",
@@ -52,6 +62,7 @@ __all__ = [
     "log_evidence",
     "mean_and_error",
     "mutual_information",
+    "neighbors",
     "perplexity",
     "perplexity_at_means",
     "quick_look",
@@ -63,6 +74,7 @@ __all__ = [
     "some_rows",
     "top_words",
     "topics_of",
+    "usual_path",
     "weighted_mean",
     "word_chances",
 ]
