@@ -8,7 +8,7 @@ from rich.console import Console
 from torch import Tensor
 
 from latentia.cli.row_commands import check_out, write_tables
-from latentia.cli.tables import Rows, read_rows, table_writer, write_npz
+from latentia.cli.tables import Rows, picture_and_arrays, read_rows, table_writer, write_npz
 from latentia.data import Dataset
 from latentia.evaluation import some_rows
 from latentia.recipe import SIMULATED
@@ -100,21 +100,21 @@ def sample_command(folder: Path, n: int, out: Path | None, seed: int) -> None:
         target = out or folder / "samples.csv"
         check_out(target, (".csv", ".parquet"))
         write_tables(target, [run.sample(n, seed=seed)])
-        _say_written(target)
+        say_written(target)
         return
-    target = out or folder / "samples.npz"
-    write_npz(target, x=run.sample(n, seed=seed).numpy(), mean=mean.numpy())
-    _say_written(target, save_grid(target.with_suffix(".png"), mean))
+    picture, arrays = picture_and_arrays(out, folder / "samples.npz")
+    write_npz(arrays, x=run.sample(n, seed=seed).numpy(), mean=mean.numpy())
+    say_written(arrays, save_grid(picture, mean))
 
 
 def reconstruct_command(folder: Path, n: int, out: Path | None, split: str) -> None:
     """Encode and decode some rows of a split."""
     run = load(folder)
-    target = out or folder / "reconstructions.npz"
+    picture, arrays = picture_and_arrays(out, folder / "reconstructions.npz")
     rows = some_rows(run.dataset().split(split), n)
     x, back = rows.filled(), run.reconstruct(rows)
-    write_npz(target, x=x.numpy(), reconstruction=back.numpy())
-    _say_written(target, save_pairs(target.with_suffix(".png"), x, back))
+    write_npz(arrays, x=x.numpy(), reconstruction=back.numpy())
+    say_written(arrays, save_pairs(picture, x, back))
 
 
 def encode_command(folder: Path, data: str, out: Path, split: str) -> None:
@@ -132,15 +132,16 @@ def encode_command(folder: Path, data: str, out: Path, split: str) -> None:
         sys.stderr.write(f"{note}\n")
     mean, sd = run.encode_with_sd(rows.x)
     write(mean.flatten(1).numpy(), sd.flatten(1).numpy(), rows.labels)
-    _say_written(out)
+    say_written(out)
 
 
 def report_command(folder: Path, out: Path | None) -> None:
     """Write the report again."""
     run = load(folder)
-    _say_written(run.write_report(out or folder / REPORT))
+    say_written(run.write_report(out or folder / REPORT))
 
 
-def _say_written(*paths: Path) -> None:
+def say_written(*paths: Path) -> None:
+    """A line for each file."""
     for path in paths:
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

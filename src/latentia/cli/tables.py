@@ -68,6 +68,20 @@ def table_writer(path: Path) -> Write:
     return write
 
 
+def picture_and_arrays(out: Path | None, default: Path) -> tuple[Path, Path]:
+    """The .png and the .npz that a command writes side by side; ``--out`` may name either.
+
+    Raises:
+        DataError: another ending, or no such folder.
+    """
+    path = out or default
+    if path.suffix not in (".png", ".npz"):
+        raise DataError(f"--out {path} ends in {path.suffix or 'nothing'}, wanted .png or .npz; both are written.")
+    if not path.parent.is_dir():
+        raise DataError(f"the folder {path.parent} does not exist; make it first.")
+    return path.with_suffix(".png"), path.with_suffix(".npz")
+
+
 def write_npz(path: Path, **arrays: np.ndarray) -> None:
     """A compressed .npz.
 

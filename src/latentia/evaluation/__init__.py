@@ -19,7 +19,9 @@ from latentia.evaluation.latents import (
     some_places,
     some_rows,
 )
+from latentia.evaluation.neighbors import METRICS, Metric, Neighbors, NeighborSearch, neighbors
 from latentia.evaluation.pareto import k_hats, smoothed
+from latentia.evaluation.paths import PATHS, WalkPath, between, decoded, usual_path
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
 from latentia.evaluation.scoring import Score, score
 from latentia.evaluation.topics import Topic, Topics, perplexity, perplexity_at_means, topics_of, word_chances
@@ -27,6 +29,8 @@ from latentia.evaluation.topics import Topic, Topics, perplexity, perplexity_at_
 __all__ = [
     "ACTIVE_VARIANCE",
     "DEFAULT_MEMORY",
+    "METRICS",
+    "PATHS",
     "Annealed",
     "Coherence",
     "Evaluation",
@@ -36,15 +40,21 @@ __all__ = [
     "GradientNoise",
     "Imputed",
     "Ladder",
+    "Metric",
+    "NeighborSearch",
+    "Neighbors",
     "Rung",
     "Sandwich",
     "Score",
     "Topic",
     "Topics",
+    "WalkPath",
     "Weighted",
     "ais",
+    "between",
     "chunk_sizes",
     "coherence",
+    "decoded",
     "diversity",
     "evaluate_split",
     "expected_x",
@@ -57,6 +67,7 @@ __all__ = [
     "log_evidence",
     "mean_and_error",
     "mutual_information",
+    "neighbors",
     "perplexity",
     "perplexity_at_means",
     "quick_look",
@@ -69,6 +80,7 @@ __all__ = [
     "some_rows",
     "top_words",
     "topics_of",
+    "usual_path",
     "weighted_mean",
     "word_chances",
 ]

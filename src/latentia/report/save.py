@@ -38,9 +38,9 @@ def save_pictures(folder: Path, content: ReportContent) -> list[Path]:
     return written
 
 
-def save_grid(path: Path, xs: Tensor) -> Path:
-    """Draw rows xs (n, *x_shape) into one PNG file, twelve a line."""
-    path.write_bytes(_grid(display_of(xs), xs))
+def save_grid(path: Path, xs: Tensor, columns: int = COLUMNS) -> Path:
+    """Draw rows xs (n, *x_shape) into one PNG file, so many a line."""
+    path.write_bytes(_grid(display_of(xs), xs, columns))
     return path
 
 
@@ -66,8 +66,8 @@ def _manifold(material: Material) -> bytes | None:
     return png_bytes(spaced(material.display.raster(xs.flatten(0, 1)), xs.shape[1], GAP))
 
 
-def _grid(display: Display, xs: Tensor) -> bytes:
-    return png_bytes(spaced(display.raster(xs), min(COLUMNS, len(xs)), GAP))
+def _grid(display: Display, xs: Tensor, columns: int = COLUMNS) -> bytes:
+    return png_bytes(spaced(display.raster(xs), min(columns, len(xs)), GAP))
 
 
 def _pairs(display: Display, originals: Tensor, copies: Tensor) -> bytes:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentia.core import Batch
 from latentia.core.checks import check_shape
-from latentia.core.errors import DataError, LatentiaError, RecipeError
+from latentia.core.errors import DataError, RecipeError
 from latentia.data import DATASETS, Dataset, Split, as_dataset, checked_split, load_data, read_again
 from latentia.distributions import DRAWS_FOR_A_MEAN, discrete_columns, point
 from latentia.evaluation import DEFAULT_MEMORY, Evaluation, Ladder, evaluate_split, expected_x, mean_and_error, quiet
@@ -18,20 +18,20 @@ from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.recipe import SIMULATED, Recipe
 from latentia.report import ReportContent, save_pictures, write_report
-from latentia.runs.export import Exported, Format, export
 from latentia.runs.folder import REPORT, Parts, check_free, read_folder, write_evaluation, write_folder, write_ladder
 from latentia.runs.imputing import Completed, as_table, impute_rows
 from latentia.runs.inference import Check, Inference, infer
 from latentia.runs.rows import schema_of
 from latentia.runs.scoring import Scored, score_rows
 from latentia.runs.simulated import simulated
+from latentia.runs.taken_away import TakenAway
 from latentia.training import History
 
 ROWS_AT_ONCE = 1000
 
 
 @dataclass
-class Run:
+class Run(TakenAway):
     """What a fit leaves.
 
     Attributes:
@@ -231,22 +231,6 @@ class Run:
             LatentiaError: a model without names, an unknown name or value, findings that cannot be.
         """
         return infer(self.model, self.posterior, observed, top, check, draws, seed)
-
-    def export(self, folder: str | Path, format: Format = "all") -> Exported:  # noqa: A002  what a user calls it
-        """Write weights and graphs for programs that know nothing of this library; see ``latentia.runs.export``.
-
-        Args:
-            folder: new or empty.
-            format: "safetensors" for tensors, "onnx" for encoder and decoder as graphs, or "all".
-
-        Raises:
-            LatentiaError: a package that is missing, or nothing that could be written in this format.
-        """
-        try:
-            data = self.dataset()
-        except LatentiaError:
-            data = None
-        return export(self.model, self.posterior, self.recipe, data, Path(folder), format)
 
     def save(self, folder: str | Path) -> Path:
         """Write recipe, weights, metrics, environment, numbers, pictures and report into a new or empty folder.
