@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, all of them, with no expected failure; and those of names and data frames, which it runs on its own."""
+"""scikit-learn's own checks, with no failure expected; and those of names and data frames, which it runs by themselves."""
 
 import os
 import subprocess

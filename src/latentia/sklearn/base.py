@@ -13,7 +13,7 @@ from latentia.core.errors import ShapeError
 from latentia.sklearn.rows import Fitted
 from latentia.sklearn.units import Array, Units
 
-FLOATS = (np.float64, np.float32)
+FLOATS: Any = (np.float64, np.float32)  # scikit-learn's annotations know one type only
 LARGEST_SEED = 2**31 - 1
 
 
@@ -80,14 +80,19 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _rows(self, X: Any, reset: bool = False) -> Any:  # noqa: N803
         """X checked as scikit-learn does; remembered as what was fitted on where ``reset``."""
-        if not reset:
-            check_is_fitted(self)
-        return validate_data(self, X, dtype=FLOATS, reset=reset, ensure_min_samples=2 if reset else 1)
+        return checked(self, X, reset)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def checked(estimator: BaseEstimator, X: Any, reset: bool, **options: Any) -> Any:  # noqa: N803
+    """X as scikit-learn checks it: (n_samples, n_features) floats; what was fitted on is remembered where ``reset``."""
+    if not reset:
+        check_is_fitted(estimator)
+    return validate_data(estimator, X, dtype=FLOATS, reset=reset, ensure_min_samples=2 if reset else 1, **options)
 
 
 def seed_of(random_state: Any) -> int:

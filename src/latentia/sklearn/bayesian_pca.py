@@ -50,7 +50,7 @@ class BayesianPCA(LinearEstimator):
         ascent = CoordinateAscent(model).ascend(batch, self.tol, self.max_iter)
         if not ascent.converged:
             warn(
-                f"Bayesian PCA was still gaining after max_iter={self.max_iter} sweeps; raise max_iter, or tol={self.tol:g}.",
+                f"Bayesian PCA still gained after max_iter={self.max_iter} sweeps; raise max_iter, or tol={self.tol:g}.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

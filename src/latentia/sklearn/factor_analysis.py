@@ -59,7 +59,7 @@ class FactorAnalysis(LinearEstimator):
                 break
         else:
             warn(
-                f"factor analysis was still gaining after max_iter={self.max_iter} steps; raise max_iter, or tol={self.tol:g}.",
+                f"factor analysis still gained after max_iter={self.max_iter} steps; raise max_iter, or tol={self.tol:g}.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

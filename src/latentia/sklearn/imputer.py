@@ -9,12 +9,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.impute import MissingIndicator
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from latentia.core.errors import DataError
 from latentia.runs import Run
-from latentia.sklearn.base import FLOATS, seed_of
-from latentia.sklearn.imputing import drawn, expected
+from latentia.sklearn.base import checked, seed_of
 from latentia.sklearn.rows import Fitted
 from latentia.sklearn.training import Plan
 from latentia.sklearn.units import Array, own_units, standard_units
@@ -23,13 +21,13 @@ from latentia.sklearn.units import Array, own_units, standard_units
 class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fill each missing cell with its mean given the row's other cells.
 
-    The autoencoder is fitted to the cells that were seen, and its encoder is told which those were. Its draws of z are then
-    weighted by how well they explain them, so that an encoder that is a little off costs draws and not truth. Cells that were
-    seen are returned as they came.
+    The autoencoder is fitted to the cells that were seen, and its encoder is told which those were. Its draws of z are
+    then weighted by how well they explain them, so that an encoder that is a little off costs draws and not truth. Cells
+    that were seen are returned as they came. Columns are standardized by what was seen of them.
 
     Args:
-        n_components, hidden, activation, likelihood, scale, standardize, epochs, batch_size, learning_rate, beta, validation_fraction,
-            patience, random_state, device, verbose: as of ``VAE``. Columns are standardized by the cells that were seen.
+        n_components, hidden, activation, likelihood, scale, standardize, epochs, batch_size, learning_rate, beta,
+            validation_fraction, patience, random_state, device, verbose: as of ``VAE``.
         draws: weighted draws of z for each row.
         missing_values: what stands in a missing cell: NaN, or a number.
         add_indicator: columns of 0 and 1 behind the others, for those that had missing cells in ``fit``.
@@ -106,7 +104,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         mask = None if seen.all() else seen
         self.run_: Run = plan.fit(np.where(seen, self._units.inward(rows), 0.0), self._units, self._seed, mask)
         self.n_iter_ = len(self.run_.history.rows)
-        self.indicator_ = None
+        self.indicator_: Any = None
         if self.add_indicator:
             self.indicator_ = MissingIndicator(missing_values=self.missing_values, error_on_new=False)
             self.indicator_.fit(X)
@@ -118,7 +116,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         out, holed = rows.copy(), ~seen.all(axis=1)
         if holed.any():
             x = np.where(seen, self._units.inward(rows.astype(np.float64)), 0.0)[holed]
-            mean = self._units.outward(expected(self._fitted(), x, seen[holed], self._draws, self._seed))
+            mean = self._units.outward(self._fitted().filled(x, seen[holed], self._draws, self._seed))
             out[holed] = np.where(seen[holed], rows[holed], mean)
         if self.indicator_ is not None:
             out = np.hstack([out, self.indicator_.transform(X).astype(out.dtype)])
@@ -139,30 +137,21 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_scalar(n_imputations, "n_imputations", Integral, min_val=1)
         seed = seed_of(self.random_state if random_state is None else random_state)
         x = np.where(seen, self._units.inward(rows.astype(np.float64)), 0.0)
-        filled = self._units.outward(drawn(self._fitted(), x, seen, self._draws, n_imputations, seed))
+        filled = self._units.outward(self._fitted().completed(x, seen, self._draws, n_imputations, seed))
         return np.where(seen, rows, filled).astype(rows.dtype, copy=False)
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         """Names of the columns that ``transform`` returns: those of X, then the indicators'."""
-        names = super().get_feature_names_out(input_features)
+        names: Any = super().get_feature_names_out(input_features)
         if self.indicator_ is None:
             return names
         return np.concatenate([names, self.indicator_.get_feature_names_out(input_features)])
 
     def _rows(self, X: Any, reset: bool = False) -> tuple[Any, Any]:  # noqa: N803
         """X checked, with 0 where nothing was seen; and where something was, both (N, D)."""
-        if not reset:
-            check_is_fitted(self)
         wanted = self.missing_values if reset else self._missing_values
         is_nan = isinstance(wanted, float) and np.isnan(wanted)
-        rows = validate_data(
-            self,
-            X,
-            dtype=FLOATS,
-            reset=reset,
-            ensure_all_finite="allow-nan" if is_nan else True,
-            ensure_min_samples=2 if reset else 1,
-        )
+        rows = checked(self, X, reset, ensure_all_finite="allow-nan" if is_nan else True)
         seen = ~np.isnan(rows) if is_nan else rows != wanted
         return np.where(seen, rows, rows.dtype.type(0)), seen
 

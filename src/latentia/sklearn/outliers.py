@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from latentia.runs import Run
-from latentia.sklearn.base import FLOATS, seed_of
+from latentia.sklearn.base import checked, seed_of
 from latentia.sklearn.rows import Fitted
 from latentia.sklearn.training import Plan
 from latentia.sklearn.units import Array, own_units, standard_units
@@ -61,14 +60,14 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_components: int = 5,
+        n_components: int = 10,
         *,
         hidden: Sequence[int] = (64, 32),
-        activation: str = "relu",
+        activation: str = "tanh",
         likelihood: str = "laplace",
         scale: float | str = "per-value",
         standardize: bool = True,
-        members: int = 5,
+        members: int = 4,
         steps: int = 150,
         batch_size: int = 128,
         learning_rate: float = 3e-3,
@@ -98,7 +97,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any = None) -> "VAEOutlierDetector":  # noqa: N803  scikit-learn's name
         """Fit to rows X (n_samples, n_features), outliers among them; y is ignored."""
-        rows = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2).astype(np.float64)
+        rows = checked(self, X, reset=True).astype(np.float64)
         check_scalar(self.members, "members", Integral, min_val=1)
         check_scalar(self.steps, "steps", Integral, min_val=1)
         check_scalar(self.score_draws, "score_draws", Integral, min_val=1)
@@ -142,8 +141,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         return np.mean(bounds, axis=0) + self._units.log_slopes.sum()
 
     def _inward(self, X: Any) -> Array:  # noqa: N803
-        check_is_fitted(self)
-        return self._units.inward(validate_data(self, X, dtype=FLOATS, reset=False).astype(np.float64))
+        return self._units.inward(checked(self, X, reset=False).astype(np.float64))
 
     def _fitted(self) -> list[Fitted]:
         return [Fitted(deepcopy(run.model).double(), deepcopy(run.posterior).double()) for run in self.runs_]

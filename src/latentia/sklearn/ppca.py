@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from latentia.models import PPCA as Model
+from latentia.models import PPCA as Model  # noqa: N811  its estimator has the same name
 from latentia.sklearn.linear import LEAST_NOISE, LinearEstimator
 from latentia.sklearn.units import Array, Units, centered_units
 

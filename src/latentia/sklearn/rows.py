@@ -4,10 +4,9 @@ Estimators promise that rows may come in any order and number. Draws are therefo
 and the arithmetic is wide enough that the shape of a batch does not show.
 """
 
-import math
 import threading
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,14 +16,15 @@ from torch.distributions import Distribution, Independent
 from latentia.core import Batch
 from latentia.core.random import CommonNoise
 from latentia.distributions import point
-from latentia.evaluation import DEFAULT_MEMORY, chunk_sizes, quiet
-from latentia.gradients.base import plain_draws
+from latentia.evaluation import impute, quiet, score
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.sklearn.units import Array
 from latentia.weights import log_weights
 
-ROWS_AT_ONCE = 1000
+ROWS_AT_ONCE, NO_LIMIT = 1000, 2**60
+# Alive at once, 128 MiB; and of one draw of one row: a handful for each value of x, and a hidden layer or two.
+FLOATS_AT_ONCE, FLOATS_A_VALUE, FLOATS_OF_HIDDEN = 2**24, 8, 256
 # Torch has one random state a process, so that two threads that fit would draw from each other's.
 ALONE = threading.RLock()
 
@@ -58,8 +58,7 @@ class Fitted(NamedTuple):
             with torch.no_grad():
                 return _joined(exact(batch.x) for batch in batches(x, ROWS_AT_ONCE))
         with ALONE:
-            rows, chunks = chunk_sizes(draws, x.shape[1], DEFAULT_MEMORY // 2)
-            return _joined(self._log_mean_weight(batch, chunks, seed) for batch in batches(x, rows))
+            return _joined(self._with_common_noise(score, batch, draws, seed).log_px for batch in self._batches(x, draws))
 
     def bound(self, x: Array, draws: int, seed: int) -> Array:
         """The ELBO, by the mean of K log-weights: (N, D) -> (N,) nats."""
@@ -75,23 +74,37 @@ class Fitted(NamedTuple):
     def _mean(self, x: Array, draws: int, seed: int, of: Callable[[Batch, Distribution, Tensor], Tensor]) -> Array:
         """The mean over K draws of what ``of`` says of them, (K, B, ...) -> (N, ...)."""
         with ALONE:
-            rows, chunks = chunk_sizes(draws, x.shape[1], DEFAULT_MEMORY // 2)
-            return _joined(self._batch_mean(batch, chunks, seed, of) for batch in batches(x, rows))
+            return _joined(self._batch_mean(batch, draws, seed, of) for batch in self._batches(x, draws))
 
-    def _batch_mean(self, batch: Batch, chunks: list[int], seed: int, of: Callable[..., Tensor]) -> Tensor:
-        with quiet(*self, seed=seed), CommonNoise(len(batch.x)):
+    def _batch_mean(self, batch: Batch, draws: int, seed: int, of: Callable[..., Tensor]) -> Tensor:
+        with CommonNoise(len(batch.x)), quiet(*self, seed):
             q = self.posterior.infer(self.model, batch)
-            sums = [of(batch, q, plain_draws(q, size)).sum(0) for size in chunks]
-        return torch.stack(sums).sum(0) / sum(chunks)
+            return of(batch, q, q.sample((draws,))).mean(0)
 
-    def _log_mean_weight(self, batch: Batch, chunks: list[int], seed: int) -> Tensor:
-        total = torch.full((len(batch.x),), -math.inf, dtype=torch.float64)
-        with quiet(*self, seed=seed), CommonNoise(len(batch.x)):
-            q = self.posterior.infer(self.model, batch)
-            for size in chunks:
-                weights = log_weights(self.model, q, batch, plain_draws(q, size))
-                total = torch.logaddexp(total, weights.logsumexp(0))
-        return total - math.log(sum(chunks))
+    def filled(self, x: Array, seen: Array, draws: int, seed: int) -> Array:
+        """Rows with E[x | what was seen] where nothing was: x (N, D), seen (N, D) True where observed -> (N, D)."""
+        with ALONE:
+            return _joined(
+                self._with_common_noise(impute, batch, draws, seed).mean for batch in self._batches(x, draws, seen)
+            )
+
+    def completed(self, x: Array, seen: Array, draws: int, times: int, seed: int) -> Array:
+        """Rows whose holes are filled by draws given what was seen, as ``filled``: -> (times, N, D)."""
+        with ALONE:
+            parts = [
+                impute(*self, batch, draws, times, seed + i).draws for i, batch in enumerate(self._batches(x, draws, seen))
+            ]
+        return torch.cat(parts, 1).numpy()
+
+    def _with_common_noise(self, ask: Callable[..., Any], batch: Batch, draws: int, seed: int) -> Any:
+        """What ``ask`` says of a batch, with the same draws for each row and in one chunk, whatever the number of rows."""
+        with CommonNoise(len(batch.x)):
+            return ask(*self, batch, draws, seed=seed, memory=NO_LIMIT)
+
+    def _batches(self, x: Array, draws: int, seen: Array | None = None) -> Iterator[Batch]:
+        """Batches of which all draws fit into memory at once."""
+        a_row = draws * (FLOATS_A_VALUE * x.shape[1] + FLOATS_OF_HIDDEN)
+        return batches(x, min(ROWS_AT_ONCE, max(1, FLOATS_AT_ONCE // a_row)), seen)
 
 
 def batches(x: Array, size: int, mask: Array | None = None) -> Iterator[Batch]:

@@ -26,7 +26,7 @@ class VAE(LatentEstimator):
         activation: between layers: "silu", "relu", "tanh", ...
         likelihood: "normal" or "laplace" of real values, "bernoulli" of bits, "continuous-bernoulli" of values in [0, 1].
         scale: of "normal" and "laplace": "learned" (one for all values), "per-value" (the decoder says it), or a number.
-        standardize: bring columns of real values to mean 0 and spread 1 first; without an effect on "bernoulli" and its like.
+        standardize: bring columns of real values to mean 0 and spread 1 first; has no effect on values in [0, 1].
         epochs: passes over the rows; "auto" for about 2,000 steps.
         batch_size: rows a step.
         learning_rate: Adam's at the first step; it falls to 0 along a cosine.
