@@ -3,6 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
+from latentia.core import atomic
 from latentia.core.errors import LatentiaError
 from latentia.evaluation import quiet
 from latentia.report.content import ReportContent
@@ -18,7 +19,7 @@ def write_report(path: Path, content: ReportContent) -> None:
     The same content gives the same bytes. The caller's random state, and whether model and posterior are in training
     mode, are left as they were.
     """
-    path.write_text(page(content), encoding="utf-8", newline="\n")
+    atomic.write_text(path, page(content))
 
 
 def page(content: ReportContent) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from latentia.core import atomic
 from latentia.evaluation import quiet
 from latentia.report.content import ReportContent
 from latentia.report.display import Display
@@ -33,20 +34,20 @@ def save_pictures(folder: Path, content: ReportContent) -> list[Path]:
             picture = draw(material)
         if picture is not None:
             path = folder / f"{name}.png"
-            path.write_bytes(picture)
+            atomic.write(path, picture)
             written.append(path)
     return written
 
 
 def save_grid(path: Path, xs: Tensor, columns: int = COLUMNS) -> Path:
     """Draw rows xs (n, *x_shape) into one PNG file, so many a line."""
-    path.write_bytes(_grid(display_of(xs), xs, columns))
+    atomic.write(path, _grid(display_of(xs), xs, columns))
     return path
 
 
 def save_pairs(path: Path, originals: Tensor, copies: Tensor) -> Path:
     """Draw rows (n, *x_shape) over their copies into one PNG file, twelve pairs a line."""
-    path.write_bytes(_pairs(display_of(originals), originals, copies))
+    atomic.write(path, _pairs(display_of(originals), originals, copies))
     return path
 
 

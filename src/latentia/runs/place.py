@@ -169,9 +169,8 @@ class Place:
         else:
             kept = "only the recipe is"
         why = reason(error.__cause__ or error)
-        raise UnsavedRun(
-            f"{self.folder} cannot be written ({why}); {kept} kept: make room, then {self.go_on}", run
-        ) from None
+        said = f"{self.folder} cannot be written ({why}); {kept} kept, so make room and then: {self.go_on}"
+        raise UnsavedRun(said, run) from None
 
     def _say_terminated(self, error: Terminated) -> None:
         name = signal.Signals(int(str(error.code)) - 128).name
