@@ -115,7 +115,7 @@ def test_16_bit_pictures(tmp_path: Path) -> None:
 
 def test_a_label_that_is_a_number(csv: Any, refused: Any) -> None:
     path = csv("\n".join(["age,city,pay", *(f"{row}.5" for row in ROWS)]))
-    with refused("label 'pay' holds real numbers, and a label names classes; model it as a column, or leave it out."):
+    with refused("label 'pay' holds real numbers, and a label names classes; make it a column, or leave it out."):
         read_data(path, label="pay")
     with refused("label is 'pya', which is no column; did you mean 'pay'?"):
         read_data(path, label="pya")
