@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from latentia.cli import rows
+
 app = typer.Typer(
     name="latentia",
     help="Fit, measure and look into latent variable models.",
@@ -189,6 +191,9 @@ def topics(
     from latentia.cli import topics as command
 
     command.topics_command(run, top, split, draws, json, seed)
+
+
+rows.declare(app)
 
 
 @app.command("list")

@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from torch import Tensor
 
+from latentia.cli.row_commands import check_out, write_tables
 from latentia.cli.tables import Rows, read_rows, table_writer, write_npz
 from latentia.core.errors import RunError
 from latentia.data import Dataset
@@ -83,8 +85,14 @@ def evaluate_command(folder: Path, draws: int, split: str, as_json: bool, seed: 
 def sample_command(folder: Path, n: int, out: Path | None, seed: int) -> None:
     """Draw new rows, and a picture of the likelihoods' means at the same z."""
     run = load(folder)
-    target = out or folder / "samples.npz"
     mean = run.sample(n, mean=True, seed=seed)
+    if not isinstance(mean, Tensor):
+        target = out or folder / "samples.csv"
+        check_out(target, (".csv", ".parquet"))
+        write_tables(target, [run.sample(n, seed=seed)])
+        _say_written(target)
+        return
+    target = out or folder / "samples.npz"
     write_npz(target, x=run.sample(n, seed=seed).numpy(), mean=mean.numpy())
     _say_written(target, save_grid(target.with_suffix(".png"), mean))
 
