@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from helpers.spoiling import spoilt
 from latentia.core.errors import LatentiaError, RecipeError
 from latentia.data import Column, Schema
-from latentia.recipe import build, named_recipes, parse_recipe, read_recipe, with_overrides
+from latentia.recipe import build, named_recipes, parse_recipe, read_recipe, sizes, with_overrides
 from latentia.recipe.schema import LARGEST_JSON
 from latentia.runs import read
 
@@ -131,6 +131,25 @@ def test_json_that_means_harm(tmp_path: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(RecipeError, match="is no file"):
         read_recipe(path)
+
+
+@pytest.mark.parametrize("hidden", [[100_000, 100_000], [10**12], [10**30]])
+def test_a_network_that_no_machine_holds_is_refused_before_it_is_made(hidden: list[int]) -> None:
+    values = {"model": {"network": {"hidden": hidden}}}
+    with pytest.raises(RecipeError) as caught:
+        build(parse_recipe(values, "test"), (7,))
+    assert str(caught.value) == "model.network would hold more than 2,000,000,000 numbers to learn; make it smaller."
+
+
+def test_counting_a_wide_network_leaves_its_weights_alone() -> None:
+    weights = []
+    for wide in (8192, 10**9):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sizes, "WIDE", wide)
+            torch.manual_seed(0)
+            model, _ = build(parse_recipe({"latents": 1, "model": {"network": {"hidden": [9000]}}}, "test"), (2,))
+            weights.append(torch.cat([p.flatten() for p in model.parameters()]))
+    assert torch.equal(*weights)
 
 
 N = int(os.environ.get("LATENTIA_FUZZ", "200"))
