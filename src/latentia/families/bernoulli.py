@@ -26,6 +26,12 @@ class Bernoulli(Family):
         (logits,) = split_raw(raw, event_dim)
         return Independent(TorchBernoulli(logits=logits, validate_args=False), event_dim, validate_args=False)
 
+    def mean_and_sd(self, raw: Tensor, event_dim: int = 1) -> tuple[Tensor, Tensor]:
+        (logits,) = split_raw(raw, event_dim)
+        # The root of p (1 - p), without a difference that rounds to nothing where p is near 1.
+        half = torch.exp(-logits.abs() / 2)
+        return torch.sigmoid(logits), half / (1 + half.square())
+
     def raw_at(self, mean: Tensor, std: Tensor) -> Tensor:
         # One pseudo-row of each kind: a pixel that is never on keeps a finite logit.
         return torch.logit(mean.clamp(5e-3, 1 - 5e-3)).unsqueeze(0)

@@ -1,5 +1,6 @@
 """Several variables of a few states each: one logit a state."""
 
+import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -48,3 +49,10 @@ class OneHotBlocks(Family):
                 "variables."
             )
         return Blocks(logits, self.sizes, validate_args=False)
+
+    def mean_and_sd(self, raw: Tensor, event_dim: int = 1) -> tuple[Tensor, Tensor]:
+        mean = self.distribution(raw, event_dim).mean
+        # As in one code: the chance of a block's other states as a sum.
+        same = torch.block_diag(*(torch.ones(n, n, dtype=mean.dtype, device=mean.device) for n in self.sizes))
+        others = mean @ (same - torch.eye(len(same), dtype=mean.dtype, device=mean.device))
+        return mean, (mean * others).sqrt()
