@@ -5,8 +5,8 @@
 
 One architecture under several likelihoods, which differ in p(x | z) alone. Poisson, negative binomial and its zero-inflated
 form are masses of the counts. A normal density is none: counts are given uniform noise, x + u with u in [0, 1), whose
-expected log density is at most the log mass that the density puts on [x, x + 1) (Theis, van den Oord & Bethge 2016, A note on
-the evaluation of generative models), so that its figure is a bound from below. Beside it stands that mass itself by the
+expected log density is at most the log mass that the density puts on [x, x + 1) (Theis, van den Oord & Bethge 2016, A note
+on the evaluation of generative models), so that its figure is a bound from below. Beside it stands that mass itself by the
 midpoint, log density at x + 1/2. Figures are importance-weighted log p(x) of test cells, nats a cell.
 
 Encodings are clustered by k-means with as many clusters as there are cell types, cells without one left out, and compared

@@ -253,4 +253,8 @@ def test_a_run_on_a_table_is_measured_and_reported(run: Run, tmp_path: Path) -> 
     numbers = run.evaluate(draws=10)
     assert np.isfinite(numbers.elbo.value)
     assert dataset().schema == run.dataset().schema
-    assert "Reconstructions" in run.write_report(tmp_path / "r.html").read_text(encoding="utf-8")
+    page = run.write_report(tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Reconstructions" in page
+    section = page.split('<section id="columns">')[1].split("</section>")[0]
+    assert all(f">{name}</th>" in section for name in KINDS)
+    assert "category of 3 states" in section
