@@ -334,3 +334,11 @@ def test_the_mean_and_the_spread_are_those_of_the_distribution(name: str, option
             continue
         for got, wanted in zip(family.mean_and_sd(raw, len(event)), want, strict=True):
             torch.testing.assert_close(got, wanted, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "one-hot", "one-hot-blocks"])
+def test_the_spread_of_what_is_nearly_certain_keeps_its_digits(name: str) -> None:
+    # Chances of e^-20, in float32, where 1 - p is 0: the root of p (1 - p) is e^-10.
+    raw = torch.tensor([[20.0, 0.0]]) if name != "bernoulli" else torch.tensor([[20.0, -20.0]])
+    _, sd = build(FAMILIES[name], {}, KNOWN).mean_and_sd(raw)
+    torch.testing.assert_close(sd, torch.full((2,), -10.0).exp(), rtol=1e-4, atol=0)
