@@ -10,11 +10,11 @@ import pytest
 
 from helpers.broken_off import RECIPE, ROWS, assert_same, checkpoints
 from latentia.core import atomic
-from latentia.core.errors import LatentiaError, RunError
+from latentia.core.errors import RunError
 from latentia.runs import Run, UnsavedRun, fit_recipe, resume
 from latentia.runs.checkpoints import CHECKPOINTS, Checkpoints, newest, step_of
 from latentia.runs.signals import Signals
-from latentia.training import Checkpoint, from_bytes
+from latentia.training import Checkpoint, Damaged, from_bytes
 
 
 def damages() -> list[tuple[str, Callable[[bytes], bytes]]]:
@@ -65,7 +65,7 @@ def test_every_byte_of_the_first_line_is_vouched_for(folder: Path) -> None:
     for at in range(data.index(b"\n") + 1):
         for other in (data[at] ^ 1, data[at] ^ 2, ord("0"), ord(" ")):
             if other != data[at]:
-                with pytest.raises(LatentiaError):
+                with pytest.raises(Damaged):
                     from_bytes(data[:at] + bytes([other]) + data[at + 1 :])
 
 

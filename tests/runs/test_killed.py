@@ -241,3 +241,11 @@ def test_what_would_change_the_recipe_is_refused(others: tuple[str, ...], zygote
         f"latentia: {name} has no place beside --resume: run goes on by the recipe it was begun with, or no recipe would "
         "lead to what comes out; leave it out, or begin a new fit.\n",
     )
+
+
+def test_the_page_about_it_names_options_that_there_are(zygote: Zygote) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "survive.md").read_text()
+    helped = zygote.run("fit", "--help").out
+    for option in ("--resume", "--checkpoint-seconds", "--set"):
+        assert f"`{option}" in page or f" {option} " in page
+        assert option in helped

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -37,6 +39,12 @@ def amortized() -> Learner:
     return Joint(model, posterior, lr=LearningRate(1e-2, warm_up=2, total=12), kl=KLWeight(warm_up=5))
 
 
+def wild() -> Learner:
+    """At a rate so high that the best epoch is not the last one."""
+    model = Decoded(StandardNormal(2), mlp(2, [8], N_VALUES), Bernoulli())
+    return Joint(model, Amortized(mlp(N_VALUES, [8], 2, per_value=2), DiagonalNormal()), lr=LearningRate(0.3))
+
+
 def nvil() -> Learner:
     model = Decoded(BernoulliPrior(3), mlp(3, [8], N_VALUES), Bernoulli())
     posterior = Amortized(mlp(N_VALUES, [8], 3), Bernoulli())
@@ -48,7 +56,7 @@ def table() -> Learner:
     return Joint(model, PerDatum(DiagonalNormal(), 2, steps=3, table=True, table_steps=2), lr=LearningRate(1e-2))
 
 
-LEARNERS: dict[str, Callable[[], Learner]] = {"amortized": amortized, "nvil": nvil, "table": table}
+LEARNERS: dict[str, Callable[[], Learner]] = {"amortized": amortized, "wild": wild, "nvil": nvil, "table": table}
 every_learner = pytest.mark.parametrize("make", LEARNERS.values(), ids=LEARNERS)
 
 
@@ -70,11 +78,15 @@ class Drawer(Forgets):
 
 
 def trained(
-    make: Callable[[], Learner], keeper: Forgets | None = None, seed: int = 1, patience: int | None = None
+    make: Callable[[], Learner],
+    keeper: Forgets | None = None,
+    seed: int = 1,
+    epochs: int = EPOCHS,
+    patience: int | None = None,
 ) -> tuple[History, dict[str, torch.Tensor]]:
     torch.manual_seed(seed)
     learner = make()
-    history = train(learner, greys(), EPOCHS, SIZE, patience, seed=3, keeper=keeper)
+    history = train(learner, greys(), epochs, SIZE, patience, seed=3, keeper=keeper)
     return history, everything(learner)
 
 
@@ -118,12 +130,14 @@ def test_broken_off_again_and_again(make: Callable[[], Learner]) -> None:
     assert_same(whole, ended)
 
 
-def test_patience_is_counted_across_the_break() -> None:
-    make = amortized
-    whole, drawer = trained(make, patience=1), Drawer()
-    trained(make, drawer, patience=1)
-    for kept in drawer.kept[-3:]:
-        assert_same(whole, trained(make, Drawer(found=kept), seed=2, patience=1))
+def test_the_best_weights_and_the_patience_left_are_carried_across_the_break() -> None:
+    limits: dict[str, Any] = {"epochs": 9, "patience": 2}
+    drawer = Drawer()
+    whole = trained(wild, **limits)
+    assert (whole[0].best_epoch, whole[0].ended, len(whole[0].rows)) == (2, "early", 4)
+    trained(wild, drawer, **limits)
+    for kept in drawer.kept[6:]:
+        assert_same(whole, trained(wild, Drawer(found=kept), seed=2, **limits))
 
 
 def test_ctrl_c_in_the_middle_of_a_step_keeps_nothing_and_between_two_it_does() -> None:
@@ -167,6 +181,15 @@ def test_other_rows_are_refused() -> None:
             f"the rows of 'array' are not those that this fit began with (sha256 {fingerprint(other)[:8]}, wanted "
             f"{fingerprint(greys())[:8]}); put those back, or begin a new fit with these."
         )
+
+
+def test_rows_are_known_by_all_that_says_how_they_are_read() -> None:
+    data = from_arrays(torch.rand(20, N_VALUES) < 0.5, mask=torch.rand(20, N_VALUES) < 0.9)
+    others = [replace(data, train=replace(data.train, **change)) for change in ({"draw_bits": True}, {"scale": 0.5})]
+    others += [replace(data, train=replace(data.train, mask=None)), replace(data, valid=data.test), replace(data, levels=3)]
+    shapes = replace(data, train=replace(data.train, stored=data.train.stored.reshape(-1, 3, 2)))
+    assert len({fingerprint(one) for one in (data, shapes, *others)}) == 7
+    assert fingerprint(replace(data, name="the same under another name")) == fingerprint(data)
 
 
 def test_a_checkpoint_grows_by_a_row_an_epoch() -> None:

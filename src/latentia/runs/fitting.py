@@ -166,6 +166,8 @@ def fit_wanted(
     if isinstance(full, Recipe):
         kept = {"about": wanted.about, "evaluation_draws": wanted.evaluation_draws}
         full = full.model_copy(update=kept | ({"data": wanted.data} if drawn else {}))
+    if place is not None and place.resumed:
+        full = wanted
     return _fit(method, rows, wanted.fit, full, progress, place)
 
 

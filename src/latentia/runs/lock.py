@@ -59,7 +59,7 @@ class Lock:
                 os.close(file)
                 return None
             os.ftruncate(file, 0)
-            os.pwrite(file, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
+            os.write(file, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
         except BaseException:
             os.close(file)
             raise
