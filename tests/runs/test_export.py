@@ -1,6 +1,7 @@
 """What is exported answers as the run does: in another runtime, and from the JSON and the tensors alone."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -92,12 +93,15 @@ def off(got: Tensor, want: Tensor) -> float:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_another_runtime_answers_as_the_run_does(case: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_another_runtime_answers_as_the_run_does(
+    case: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     data, parts = CASES[case]
     run = a_run(data, **parts)
     state, weights = torch.get_rng_state(), {k: v.clone() for k, v in run.posterior.state_dict().items()}
     done = run.export(tmp_path / "out")
     assert capfd.readouterr() == ("", ""), "torch's exporter was not kept quiet"
+    assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(weights[k], v) for k, v in run.posterior.state_dict().items())
     assert not done.left_out

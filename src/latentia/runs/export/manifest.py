@@ -175,8 +175,9 @@ def _port(port: Any) -> dict[str, Any]:
 
 def _before(reader: Amortized, prefix: str) -> dict[str, Any]:
     """What is done to x on the way to the network; a graph does it itself."""
-    logs = list(getattr(reader, "log_values", None) or [])
-    first = "each value in log_values becomes log(1 + value); then " if logs else ""
+    logs = getattr(reader, "log_values", None) or []
+    logs = logs if isinstance(logs, str) else list(logs)
+    first = "each value in log_values becomes log(1 + max(value, 0)); then " if logs else ""
     what = f"{first}(x - center) / spread; a value that was not observed is 0 then"
     if reader.see_mask:
         what += "; behind it, along the first axis, 1 for each value that was observed and 0 for each that was not"
