@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from latentia.cli import rows
+
 app = typer.Typer(
     name="latentia",
     help="Fit, measure and look into latent variable models.",
@@ -29,7 +31,7 @@ Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the draws
 
 @app.command()
 def fit(
-    what: Annotated[str, typer.Argument(metavar="DATA|RECIPE", help="A data set, a named recipe or a recipe file.")],
+    what: Annotated[str, typer.Argument(metavar="DATA|RECIPE|PATH", help="A data set, a recipe, or data of your own.")],
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, e.g. epochs=20.")
     ] = None,
@@ -87,7 +89,7 @@ def reconstruct(
 @app.command()
 def encode(
     run: RunFolder,
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A data set's name, or an .npy or .npz file of rows.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A data set's name, or a file or folder of rows.")],
     out: Annotated[Path, typer.Option(help="z.csv, z.npz or z.parquet.")],
     split: Annotated[str, typer.Option(help="Of a named data set: train, valid or test.")] = "test",
 ) -> None:
@@ -189,6 +191,9 @@ def topics(
     from latentia.cli import topics as command
 
     command.topics_command(run, top, split, draws, json, seed)
+
+
+rows.declare(app)
 
 
 @app.command("list")

@@ -5,9 +5,12 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from torch import Tensor
 
+from latentia.cli.row_commands import check_out, write_tables
 from latentia.cli.tables import Rows, read_rows, table_writer, write_npz
 from latentia.core.errors import RunError
+from latentia.data import Dataset
 from latentia.evaluation import some_rows
 from latentia.recipe import SIMULATED
 from latentia.report import save_grid, save_pairs
@@ -34,7 +37,7 @@ def fit_command(what: str, overrides: list[str], out: Path | None, console: Cons
     console = console or Console()
     console.print(f"[bold]{recipe.name}[/]  {recipe.about}".rstrip(), highlight=False, soft_wrap=True)
     try:
-        run = fit_recipe(recipe, progress=progress_for(console))
+        run = fit_recipe(recipe, progress=progress_for(console), told=lambda data: _tell(data, console))
     except StoppedRun as stopped:
         if stopped.run is None:
             raise
@@ -57,6 +60,17 @@ def fit_command(what: str, overrides: list[str], out: Path | None, console: Cons
     return folder
 
 
+def _tell(data: Dataset, console: Console) -> None:
+    """What was made of data of one's own, before the fit."""
+    if data.inferred is not None:
+        console.print(data.inferred.table())
+    for note in data.notes:
+        console.print(note, highlight=False, soft_wrap=True, markup=False)
+    if data.origin is not None:
+        sizes = " / ".join(f"{len(part):,}" for part in (data.train, data.valid, data.test))
+        console.print(f"{sizes} rows for train / valid / test", highlight=False, soft_wrap=True)
+
+
 def evaluate_command(folder: Path, draws: int, split: str, as_json: bool, seed: int, memory: int) -> None:
     """Measure a run again."""
     run = load(folder)
@@ -71,8 +85,14 @@ def evaluate_command(folder: Path, draws: int, split: str, as_json: bool, seed: 
 def sample_command(folder: Path, n: int, out: Path | None, seed: int) -> None:
     """Draw new rows, and a picture of the likelihoods' means at the same z."""
     run = load(folder)
-    target = out or folder / "samples.npz"
     mean = run.sample(n, mean=True, seed=seed)
+    if not isinstance(mean, Tensor):
+        target = out or folder / "samples.csv"
+        check_out(target, (".csv", ".parquet"))
+        write_tables(target, [run.sample(n, seed=seed)])
+        _say_written(target)
+        return
+    target = out or folder / "samples.npz"
     write_npz(target, x=run.sample(n, seed=seed).numpy(), mean=mean.numpy())
     _say_written(target, save_grid(target.with_suffix(".png"), mean))
 
@@ -92,12 +112,14 @@ def encode_command(folder: Path, data: str, out: Path, split: str) -> None:
     write = table_writer(out)
     run = load(folder)
     section = run.known_recipe().data
-    own = section.name == data
+    own = section.name == data and section.path is None
     if own and data == SIMULATED:
         part = run.dataset().split(split)
-        rows = Rows(part, None)
+        rows = Rows(part, None, [])
     else:
-        rows = read_rows(data, split, section.binarize if own else None, section.flatten)
+        rows = read_rows(data, split, section, section.binarize if own else None)
+    for note in rows.notes:
+        sys.stderr.write(f"{note}\n")
     mean, sd = run.encode_with_sd(rows.x)
     write(mean.flatten(1).numpy(), sd.flatten(1).numpy(), rows.labels)
     _say_written(out)

@@ -1,59 +1,46 @@
-"""Rows in and tables out: .npy and .npz in; .csv, .npz and .parquet out."""
+"""Rows in and tables out: whatever a run can read in; .csv, .npz and .parquet out."""
 
 import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 
 from latentia.core.errors import DataError, nearest
-from latentia.data import DATASETS, Binarize, Split, load_data
+from latentia.data import DATASETS, Binarize, Split, load_data, new_rows
+from latentia.recipe import DataSection
 
 Write = Callable[[np.ndarray, np.ndarray, np.ndarray | None], None]
 
 
 class Rows(NamedTuple):
-    """Rows to encode, and their labels if there are any."""
+    """Rows to encode, their labels if there are any, and sentences about what could not be read."""
 
-    x: Split | np.ndarray
+    x: Split
     labels: np.ndarray | None
+    notes: list[str]
 
 
-def read_rows(data: str, split: str, binarize: Binarize | None = None, flatten: bool = False) -> Rows:
-    """Rows of a named data set's split, or of an .npy or .npz file (array "x", or the only one; labels in "label").
+def read_rows(data: str, split: str, section: DataSection, binarize: Binarize | None = None) -> Rows:
+    """Rows of a named data set's split, or of a file or folder by the rules of the rows that a run was fitted on.
 
     Args:
-        data: the name or the file.
+        data: the name or the path.
         split: which rows of a named data set.
-        binarize: how those were read when the model was fitted; None for what is usual with them.
-        flatten: likewise, whether as vectors.
+        section: what the run's recipe says of its data.
+        binarize: how a named set was read when the model was fitted; None for what is usual with it.
 
     Raises:
         DataError: no such data set or file, or no rows in it.
     """
-    if data in DATASETS:
-        part = load_data(data, binarize, flatten=flatten).split(split)
-        return Rows(part, None if part.labels is None else part.labels.numpy())
-    path = Path(data)
-    if path.suffix not in (".npy", ".npz"):
-        raise DataError(f"there is no data set {data!r}; {nearest(data, list(DATASETS))}; or give an .npy or .npz file.")
-    try:
-        loaded = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist; check the path.") from None
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise DataError(f"{path} cannot be read ({str(error).splitlines()[0]}); write it with numpy.save.") from None
-    if isinstance(loaded, np.ndarray):
-        return Rows(loaded, None)
-    name = "x" if "x" in loaded.files else loaded.files[0] if len(loaded.files) == 1 else None
-    if name is None:
-        raise DataError(f"{path} holds {', '.join(loaded.files) or 'nothing'}, wanted an array named x.")
-    try:
-        return Rows(loaded[name], loaded["label"] if "label" in loaded.files else None)
-    except (ValueError, OSError, BadZipFile) as error:
-        raise DataError(f"{path} cannot be read ({str(error).splitlines()[0]}); write it with numpy.savez.") from None
+    if data in DATASETS and not Path(data).exists():
+        part = load_data(data, binarize, flatten=section.flatten).split(split)
+        return Rows(part, None if part.labels is None else part.labels.numpy(), [])
+    if not Path(data).exists():
+        raise DataError(f"there is no data set, file or folder {data!r}; {nearest(data, list(DATASETS))}")
+    rows, labels, notes = new_rows(data, section.schema_, section.options())
+    return Rows(rows.flattened() if section.flatten else rows, labels, notes)
 
 
 def table_writer(path: Path) -> Write:

@@ -6,7 +6,8 @@ To add a data set: a file here and its line in ``DATASETS``; the laws in tests/d
 from latentia.data.arrays import checked_split
 from latentia.data.bars import BARS, OVERLAPPING_BARS, OneBar, OverlappingBars
 from latentia.data.binarized_mnist import BINARIZED_MNIST
-from latentia.data.dataset import SPLIT_NAMES, Binarize, Dataset, as_dataset, from_arrays, from_splits
+from latentia.data.columns import KINDS, Column, Encoded, Schema
+from latentia.data.dataset import SPLIT_NAMES, Binarize, Dataset, Origin, as_dataset, from_arrays, from_splits
 from latentia.data.digits import DIGITS
 from latentia.data.frey_faces import FREY_FACES
 from latentia.data.known_models import KNOWN_MODELS, known_model
@@ -15,7 +16,14 @@ from latentia.data.named import Named, load_data
 from latentia.data.newsgroups import NEWSGROUPS_W100
 from latentia.data.oil_flow import OIL_FLOW
 from latentia.data.omniglot import OMNIGLOT
+from latentia.data.reading.limits import check_bytes
+from latentia.data.reading.new_rows import NewRows, new_rows
+from latentia.data.reading.objects import is_object
+from latentia.data.reading.options import Aspect, Colour, Nan, Options, Reader
+from latentia.data.reading.reading import name_of, read_again, read_data
+from latentia.data.reading.sources import is_path
 from latentia.data.split import Split
+from latentia.data.tables.inferring import Inferred, infer_schema
 
 DATASETS: dict[str, Named] = {
     "digits": DIGITS,
@@ -32,18 +40,38 @@ DATASETS: dict[str, Named] = {
 
 __all__ = [
     "DATASETS",
+    "KINDS",
     "KNOWN_MODELS",
     "SPLIT_NAMES",
+    "Aspect",
     "Binarize",
+    "Colour",
+    "Column",
     "Dataset",
+    "Encoded",
+    "Inferred",
     "Named",
+    "Nan",
+    "NewRows",
     "OneBar",
+    "Options",
+    "Origin",
     "OverlappingBars",
+    "Reader",
+    "Schema",
     "Split",
     "as_dataset",
+    "check_bytes",
     "checked_split",
     "from_arrays",
     "from_splits",
+    "infer_schema",
+    "is_object",
+    "is_path",
     "known_model",
     "load_data",
+    "name_of",
+    "new_rows",
+    "read_again",
+    "read_data",
 ]

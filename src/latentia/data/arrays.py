@@ -24,7 +24,7 @@ def checked_split(
         DataError: with what was wanted, what came and what to do.
         NonFinite: a NaN or an infinity that no mask hides.
     """
-    values = _numbers("x", x)
+    values = numbers_of("x", x)
     if values.ndim == 1 and values.numel():
         raise DataError(f"x has shape {tuple(values.shape)}, wanted (rows, ...); for one value a row pass x[:, None].")
     if values.ndim < 2 or not values.numel():
@@ -64,8 +64,12 @@ def check_value_names(x_shape: torch.Size, names: tuple[str, ...] | None) -> Non
         raise DataError(f"value_names holds {len(names)}, a row has {x_shape.numel()} values; name each of them.")
 
 
-def _numbers(name: str, value: Any) -> Tensor:
-    """A dense tensor on the CPU of bool, integers or floats, or the reason why not."""
+def numbers_of(name: str, value: Any) -> Tensor:
+    """A dense tensor on the CPU of bool, integers or floats.
+
+    Raises:
+        DataError: why it cannot be one.
+    """
     if isinstance(value, Tensor):
         if value.layout != torch.strided:
             raise DataError(f"{name} is a sparse tensor, wanted a dense one; pass {name}.to_dense().")
@@ -95,7 +99,7 @@ def _numbers(name: str, value: Any) -> Tensor:
 
 
 def _rows(name: str, value: Any, n: int) -> Tensor:
-    t = _numbers(name, value)
+    t = numbers_of(name, value)
     if not t.ndim or len(t) != n:
         raise DataError(f"{name} has {len(t) if t.ndim else 'no'} rows, x has {n}; give one a row.")
     return t

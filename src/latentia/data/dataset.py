@@ -1,7 +1,10 @@
 """A data set: three splits of checked rows, and what a model must know about their values."""
 
 import math
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
@@ -9,7 +12,9 @@ from torch import Size
 
 from latentia.core.errors import DataError, ShapeError, nearest
 from latentia.data.arrays import check_label_names, check_value_names, checked_split
+from latentia.data.columns import Schema
 from latentia.data.split import Split
+from latentia.data.tables.inferring import Inferred
 
 Binarize = Literal["none", "static", "dynamic"]
 SplitName = Literal["train", "valid", "test"]
@@ -19,6 +24,21 @@ DEFAULT_SHARES: Shares = (0.8, 0.1, 0.1)
 # Seeds of what must not change between runs: the cut into splits, and the bits of held-out rows.
 CUT_SEED = 0
 BITS_SEED = {"train": 1, "valid": 2, "test": 3}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where data of one's own came from.
+
+    Attributes:
+        path: of the file or folder; None for an object.
+        options: how it was read, by name.
+        fingerprint: {"sha256", "size", "files"} of what was read; None for an object.
+    """
+
+    path: str | None
+    options: Mapping[str, Any]
+    fingerprint: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -36,6 +56,11 @@ class Dataset:
         label_names: a name for each label, or None.
         value_names: a name for each value of a row, in row-major order (words, genes, questions), or None.
         flat: images were made into vectors.
+        counts: values are whole numbers from 0 that count something.
+        schema: of a table, by which cells became values; None for other rows.
+        inferred: why the schema is so, where it was inferred.
+        notes: sentences about what was decided on the way.
+        origin: of data of one's own, where they came from.
     """
 
     name: str
@@ -47,6 +72,11 @@ class Dataset:
     label_names: tuple[str, ...] | None = None
     value_names: tuple[str, ...] | None = None
     flat: bool = False
+    counts: bool = False
+    schema: Schema | None = None
+    inferred: Inferred | None = None
+    notes: tuple[str, ...] = ()
+    origin: Origin | None = None
 
     @property
     def x_shape(self) -> Size:
@@ -181,7 +211,7 @@ def from_splits(
 
 
 def as_dataset(data: Any, **options: Any) -> Dataset:
-    """A ``Dataset`` as it is, anything else through ``from_arrays`` with ``options``.
+    """A ``Dataset`` as it is; paths, frames and other libraries' data through ``read_data``; arrays through ``from_arrays``.
 
     Raises:
         DataError: options for what is a ``Dataset`` already, a name in place of rows, or what ``from_arrays`` refuses.
@@ -193,9 +223,21 @@ def as_dataset(data: Any, **options: Any) -> Dataset:
                 f"{data.name!r} is a Dataset already, {', '.join(asked)} would be ignored; leave it out, or pass the arrays."
             )
         return data
+    from latentia.data.reading.objects import is_object  # the readers need this file
+    from latentia.data.reading.reading import read_data
+
+    if isinstance(data, os.PathLike) or is_object(data) or (isinstance(data, str) and _is_there(data)):
+        return read_data(data, **options)
     if isinstance(data, str):
         raise DataError(f"data is the text {data!r}, wanted rows or a Dataset; load_data({data!r}) reads a set by its name.")
     return from_arrays(data, **options)
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, ValueError):
+        return False
 
 
 def check_binarize(how: str) -> None:

@@ -69,7 +69,7 @@ def impute(
     if multiple < 0:
         raise LatentiaError(f"multiple is {multiple}, wanted 0 completed rows or more.")
     rows, n_values = len(batch.x), model.x_shape.numel() + model.z_shape.numel()
-    weighing, chosen = Weighing(rows, batch.x.device), _Chosen(multiple)
+    weighing, chosen = Weighing(rows, batch.x.device), _Chosen(multiple, seed, batch.x.device)
     with quiet(model, posterior, seed):
         q = posterior.infer(model, batch)
         kind = likelihood = None
@@ -154,17 +154,21 @@ class _Chosen:
 
     Args:
         count: M.
+        seed: of the noise, whose stream is its own: what else is drawn does not hang on M.
+        device: where the draws are.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, seed: int, device: torch.device) -> None:
         self._count = count
+        self._generator = torch.Generator(device).manual_seed(seed)
         self._best: list[Tensor] = []
         self._z: list[Tensor] = []
 
     def offer(self, w: Tensor, z: Tensor) -> None:
         """Log-weights (K, B) and z (K, B, *z_shape)."""
         for m in range(self._count):
-            noise = torch.empty(w.shape, dtype=torch.float64, device=w.device).exponential_().log()
+            noise = torch.empty(w.shape, dtype=torch.float64, device=w.device)
+            noise = noise.exponential_(generator=self._generator).log()
             best, at = (w.double() - noise).max(0)
             found = z[at, torch.arange(z.shape[1], device=z.device)]
             if m == len(self._z):

@@ -12,6 +12,7 @@ from torch.distributions import Distribution
 
 from latentia.core import Batch
 from latentia.core.errors import NoClosedForm
+from latentia.core.random import seeded
 from latentia.distributions import observed_parts
 from latentia.evaluation.draws import DEFAULT_MEMORY, draw_chunks, quiet
 from latentia.evaluation.weighing import Weighing
@@ -30,6 +31,9 @@ class Score(NamedTuple):
         error: (B,) its standard error by the delta method; too small where q all but excludes what p(z | x) does not.
         shares: (B, *x_shape), or (B, columns) of a table; 0 where nothing was observed. None where the likelihood does not
             split into parts, as a multinomial's.
+        expected: (B, ...) as ``shares``, of all parts: what each would be of a row drawn at the same z, E log p(x'_j | z)
+            with x' ~ p(x | z). A share far below it is a value that the row does not lead one to expect; a share by itself
+            is low wherever a column is hard to guess.
         rate: (B,) what the shares exceed log p(x) by; NaN where there are none.
         effective: (B,) how many draws from p(z | x) itself would say as much.
     """
@@ -37,6 +41,7 @@ class Score(NamedTuple):
     log_px: Tensor
     error: Tensor
     shares: Tensor | None
+    expected: Tensor | None
     rate: Tensor
     effective: Tensor
 
@@ -68,7 +73,7 @@ def score(
     shape: tuple[int, ...] | None = None
     with quiet(model, posterior, seed):
         q = posterior.infer(model, batch)
-        for size in draw_chunks(draws, rows, n_values, memory):
+        for k, size in enumerate(draw_chunks(draws, rows, n_values, memory)):
             z = q.sample((size,))
             likelihood = model.likelihood(z, batch.given)
             parts = _parts(likelihood, batch)
@@ -76,12 +81,15 @@ def score(
             if parts is not None:
                 shape = tuple(parts.shape[2:])
                 weighing.sum("parts", v, parts.flatten(2))
+                with seeded(seed + 1 + k):  # of its own, so that the draws of z do not hang on it
+                    again = likelihood.sample()
+                weighing.sum("again", v, observed_parts(likelihood, again, None).flatten(2))
     log_px, effective = weighing.log_total - math.log(draws), weighing.effective
     error = (1 / effective - 1 / draws).clamp_min(0).sqrt()
     if shape is None:
-        return Score(log_px, error, None, torch.full_like(log_px, torch.nan), effective)
-    shares = weighing.mean("parts")
-    return Score(log_px, error, shares.reshape(rows, *shape), shares.sum(-1) - log_px, effective)
+        return Score(log_px, error, None, None, torch.full_like(log_px, torch.nan), effective)
+    shares, expected = (weighing.mean(name).reshape(rows, *shape) for name in ("parts", "again"))
+    return Score(log_px, error, shares, expected, shares.flatten(1).sum(-1) - log_px, effective)
 
 
 def _parts(likelihood: Distribution, batch: Batch) -> Tensor | None:

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from latentia.bounds import BOUNDS, Bound
 from latentia.core.errors import RecipeError, nearest
-from latentia.distributions import discrete_columns
+from latentia.data import Schema
 from latentia.families import FAMILIES, Family
 from latentia.gradients import GRADIENTS, Gradient
 from latentia.learners import LEARNERS, Learner
@@ -18,6 +18,7 @@ from latentia.models import MODELS, Decoded, GenerativeModel
 from latentia.networks import NETWORKS, Network
 from latentia.posteriors import POSTERIORS, Amortized, Iterative, Posterior
 from latentia.priors import PRIORS, Prior, VampPrior
+from latentia.recipe.defaults import default_family, default_posterior_family, family_columns
 from latentia.recipe.schema import Component, Recipe
 from latentia.recipe.source import with_source
 
@@ -25,8 +26,6 @@ from latentia.recipe.source import with_source
 FROM_CONTEXT = ("n_latents", "n_values", "x_shape", "z_shape", "in_shape", "out_shape", "per_value", "encode")
 # What a posterior, and what its family, takes from the model where a recipe leaves it out.
 POSTERIOR_FROM_MODEL, FAMILY_FROM_MODEL = ("layers",), ("sizes",)
-# The family of each kind of discrete latents.
-DISCRETE_FAMILIES = {"bits": "bernoulli", "codes": "one-hot", "blocks": "one-hot-blocks"}
 # What a required option is where a recipe does not say.
 IF_MISSING = {"hidden": [256, 256]}
 # More characters of a value than this are left out of a message.
@@ -61,14 +60,19 @@ def build(recipe: Recipe, x_shape: tuple[int, ...], levels: int | None = None) -
     Raises:
         RecipeError: an unknown name or option (with the nearest), a value of the wrong kind.
     """
-    model = build_model(recipe.model, x_shape, recipe.latents, levels)
+    model = build_model(recipe.model, x_shape, recipe.latents, levels, recipe.data.schema_)
     posterior = build_posterior(recipe.posterior, model)
     attach(model, posterior)
     return model, posterior
 
 
 def build_model(
-    component: Component, x_shape: tuple[int, ...] | None, n_latents: int, levels: int | None = None
+    component: Component,
+    x_shape: tuple[int, ...] | None,
+    n_latents: int,
+    levels: int | None = None,
+    schema: Schema | None = None,
+    counts: bool = False,
 ) -> GenerativeModel:
     """A model by itself, for rows of ``x_shape``; raises as ``build``.
 
@@ -77,6 +81,8 @@ def build_model(
         x_shape: shape of one row; None where the model alone knows it.
         n_latents: length of z, for priors that ask.
         levels: grey levels of the data, for families that ask.
+        schema: of a table.
+        counts: the values count something.
 
     Raises:
         RecipeError: also where a model has to be told ``x_shape`` and is not.
@@ -89,12 +95,14 @@ def build_model(
             f"model {name!r} has to be learned from rows before it can draw any; give it data, or draw from a known model, "
             "such as model.source=asia."
         )
-    context = _context(x_shape or (), n_latents, {"levels": levels} if levels else {})
+    known: dict[str, Any] = {"levels": levels} if levels else {}
+    known |= {"columns": family_columns(schema)} if schema else {}
+    context = _context(x_shape or (), n_latents, known)
     parts: dict[str, object] = {}
     if wanted.get("prior") is Prior:
         parts["prior"] = make("model.prior", options.pop("prior", {}), PRIORS, context, default="standard-normal")
     if wanted.get("family") is Family:
-        default = default_family(levels)
+        default = default_family(levels, schema, counts)
         parts["family"] = make("model.family", options.pop("family", {}), FAMILIES, context, default=default)
     if wanted.get("network") is Network:
         z_shape = cast("Prior", parts["prior"]).z_shape
@@ -105,13 +113,20 @@ def build_model(
     return cast("GenerativeModel", make("model", {"name": name, **options}, MODELS, context, parts))
 
 
-def build_posterior(component: Component, model: GenerativeModel) -> Posterior:
-    """A posterior for a model's z and x; what the model knows fills options that are left out. Raises as ``build``."""
+def build_posterior(component: Component, model: GenerativeModel, known: Mapping[str, Any] | None = None) -> Posterior:
+    """A posterior for a model's z and x; raises as ``build``.
+
+    Args:
+        component: its name and options.
+        model: what it knows fills options that are left out.
+        known: what the data know, likewise; see ``encoder_options``.
+    """
     x_shape, z_shape = tuple(model.x_shape), tuple(model.z_shape)
     own, familys = (
         {name: getattr(model, name) for name in names if hasattr(model, name)}
         for names in (POSTERIOR_FROM_MODEL, FAMILY_FROM_MODEL)
     )
+    own |= known or {}
     context = _context(x_shape, z_shape[0], own)
     name, options = split_component("posterior", component)
     kind = lookup("posterior", name, POSTERIORS)
@@ -124,7 +139,7 @@ def build_posterior(component: Component, model: GenerativeModel) -> Posterior:
         family = cast("Family", parts["family"])
         in_shape, per_value = x_shape, family.raw_per_value
         if "see_mask" in wanted:
-            see_mask = _checked("posterior.see_mask", options.get("see_mask", False), bool)
+            see_mask = _checked("posterior.see_mask", options.get("see_mask", own.get("see_mask", False)), bool)
             in_shape = Amortized.input_shape(x_shape, bool(see_mask))
         if issubclass(cast("type", kind), Iterative):
             in_shape, per_value = Iterative.network_shapes(family, z_shape)
@@ -173,19 +188,6 @@ def attach(model: GenerativeModel, posterior: Posterior) -> None:
         if not isinstance(posterior, Amortized):
             raise RecipeError("prior 'vamp' is a mixture of an encoder's answers, so it needs posterior 'amortized'.")
         model.p_z.attach(posterior.encode)
-
-
-def default_family(levels: int | None) -> str:
-    """The likelihood that holds such values: bits, grey levels, or reals."""
-    return {None: "normal", 2: "bernoulli"}.get(levels, "discretized-logistic")
-
-
-def default_posterior_family(model: GenerativeModel) -> str:
-    """The family whose draws lie where the model's prior puts its mass: bits, one-hot codes, blocks of them, or reals."""
-    if isinstance(model, Decoded) and isinstance(model.p_z, VampPrior):
-        return "diagonal-normal"  # made of the answers of the encoder that is not made yet
-    columns = discrete_columns(model.prior())
-    return "diagonal-normal" if columns is None else DISCRETE_FAMILIES[columns.kind]
 
 
 def _context(x_shape: tuple[int, ...], n_latents: int, defaults: Mapping[str, Any] | None = None) -> Context:

@@ -1,11 +1,12 @@
 """Recipes that come with the library, and the one that any data set gets without one."""
 
+import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from latentia.core.errors import RecipeError, nearest
-from latentia.data import DATASETS
+from latentia.data import DATASETS, name_of
 from latentia.recipe.schema import read_json_object
 
 
@@ -16,7 +17,7 @@ def named_recipes() -> dict[str, Path]:
 
 
 def recipe_values(what: str) -> tuple[dict[str, Any], str]:
-    """(the mapping, where it came from) of a named recipe, a recipe file or a data set's name.
+    """(the mapping, where it came from) of a named recipe, a recipe file, a data set's name, or a path to one's own data.
 
     Raises:
         RecipeError: it is none of these; the message names the nearest.
@@ -28,5 +29,22 @@ def recipe_values(what: str) -> tuple[dict[str, Any], str]:
         return read_json_object(Path(what)), what
     if what in DATASETS:
         return {"name": what, "data": {"name": what}}, f"data {what!r}"
+    if is_there(what):
+        return own_data(what), f"data {what!r}"
+    if "/" in what or os.sep in what:
+        raise RecipeError(f"{what} does not exist; check the path.")
     known = sorted({*named, *DATASETS})
     raise RecipeError(f"there is no data set, recipe or recipe file {what!r}; {nearest(what, known)}")
+
+
+def is_there(what: str) -> bool:
+    """Whether it is the path of a file or folder."""
+    try:
+        return Path(what).expanduser().exists()
+    except (OSError, ValueError):
+        return False
+
+
+def own_data(path: str) -> dict[str, Any]:
+    """The recipe that data of one's own get without one: patience instead of a length that nobody could know."""
+    return {"name": name_of(path), "data": {"name": name_of(path), "path": path}, "fit": {"epochs": 200, "patience": 20}}

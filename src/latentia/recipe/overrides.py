@@ -9,6 +9,8 @@ from latentia.core.errors import RecipeError, nearest
 from latentia.recipe.schema import known_keys
 
 COMPONENTS = ("model", "posterior", "learner", "bound", "gradient")
+# A mapping whose keys are the user's own.
+OPEN = "data.kinds."
 
 
 def with_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -28,7 +30,7 @@ def with_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str
         key, equals, text = override.partition("=")
         if not equals or not key.strip():
             raise RecipeError(f"--set wants key=value, got {override!r}; for example --set epochs=20")
-        *parents, last = full_key(key.strip()).split(".")
+        *parents, last = _places(full_key(key.strip()))
         place: dict[str, Any] = out
         for parent in parents:
             inner: Any = place.get(parent, {})
@@ -42,10 +44,15 @@ def with_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str
     return out
 
 
+def said_keys(overrides: Sequence[str]) -> set[str]:
+    """The dotted keys that "key=value" texts change; raises as ``with_overrides``."""
+    return {full_key(override.partition("=")[0].strip()) for override in overrides}
+
+
 def full_key(key: str) -> str:
     """The dotted key that ``key`` means."""
     known = known_keys()
-    if key in known or key.split(".")[0] in COMPONENTS:
+    if key in known or key.split(".")[0] in COMPONENTS or key.startswith(OPEN):
         return key
     ending = [k for k in known if k.split(".")[-1] == key]
     if len(ending) == 1:
@@ -55,6 +62,11 @@ def full_key(key: str) -> str:
     leaves = {k.split(".")[-1]: k for k in known}
     hint = nearest(key, [*known, *leaves])
     raise RecipeError(f"--set {key}: unknown key; {hint}")
+
+
+def _places(key: str) -> list[str]:
+    """The keys on the way; a column's name may hold dots itself."""
+    return [*OPEN.split(".")[:2], key.removeprefix(OPEN)] if key.startswith(OPEN) else key.split(".")
 
 
 def parsed(text: str) -> Any:

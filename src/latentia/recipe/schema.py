@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -15,54 +14,23 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from latentia.core.compact import compact_json
 from latentia.core.errors import RecipeError, nearest
-from latentia.data import Binarize
+from latentia.recipe.data_section import DataSection, Section
 from latentia.training import OnNonFinite
 
 FORMAT = 1
 Component = dict[str, Any]
 """{"name": a registry's key, option: value, ...}; an option may itself be a component."""
 
-
-SIMULATED = "simulated"
-"""The name of data that are drawn from the recipe's own model."""
+# A noisy-or over a whole clinic takes a hundredth of it.
+LARGEST_JSON = 64 << 20
 Decay = Annotated[float, Field(ge=0, lt=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, protected_namespaces=())
-
-
-class DataSection(_Section):
-    """Which rows."""
-
-    name: str = "digits"
-    binarize: Binarize | None = None
-    """None leaves the data set's own default."""
-    flatten: bool = False
-    """Images as vectors, for models that take no images."""
-    rows: PositiveInt | None = None
-    """How many to draw, of simulated data alone; None for 20,000."""
-    observed: tuple[Share, Share] | None = None
-    """Least and largest share of a held-out row's values that are seen, of simulated data alone; None for all of them."""
-
-    @model_validator(mode="after")
-    def _of_simulated_data(self) -> "DataSection":
-        if self.name != SIMULATED and (self.rows is not None or self.observed is not None):
-            raise ValueError(f"rows and observed are of data {SIMULATED!r} alone; leave them out")
-        if self.name == SIMULATED and (self.flatten or self.binarize not in (None, "none")):
-            raise ValueError("simulated rows are as the model draws them; leave out flatten and binarize")
-        if self.observed is not None and not 0 < self.observed[1] >= self.observed[0]:
-            raise ValueError("observed wants two shares, the lower one first and the higher one above 0")
-        return self
-
-
-class FitSection(_Section):
+class FitSection(Section):
     """How long and how fast; schedules are in steps, patience in epochs."""
 
     epochs: PositiveInt = 100
@@ -82,7 +50,7 @@ class FitSection(_Section):
     device: str = "auto"
 
 
-class Recipe(_Section):
+class Recipe(BaseModel):
     """Everything needed to rebuild a run, and nothing that is code.
 
     Attributes:
@@ -101,6 +69,8 @@ class Recipe(_Section):
         evaluation_draws: draws a row for the held-out numbers.
         fit: how long and how fast.
     """
+
+    model_config = Section.model_config
 
     format: int = FORMAT
     name: Annotated[str, Field(pattern=r"^\w[\w.+-]{0,99}$")] = "run"
@@ -175,9 +145,15 @@ def read_json_object(path: Path) -> dict[str, Any]:
     """A JSON object from a file.
 
     Raises:
-        RecipeError: it cannot be read, is no JSON, or no object.
+        RecipeError: it cannot be read, is too large, no JSON, or no object.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise RecipeError(f"{path} is no file; give a recipe's JSON file.")
+        if path.is_file() and path.stat().st_size > LARGEST_JSON:
+            raise RecipeError(
+                f"{path} is larger than {LARGEST_JSON >> 20} MiB, which no recipe is; give a recipe's JSON file."
+            )
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}; check the path.") from None

@@ -1,6 +1,6 @@
 """From parts or a recipe to a run: the two ways to say the same fit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,13 @@ from rich.console import Console
 from latentia.bounds import Bound, Elbo
 from latentia.core.errors import LatentiaError, RecipeError, nearest
 from latentia.core.random import seeded
-from latentia.data import Dataset, as_dataset, load_data
+from latentia.data import Dataset, as_dataset
 from latentia.gradients import Auto, Gradient
 from latentia.learners import Joint, Sleep
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.recipe import (
     SIMULATED,
-    DataSection,
     FitSection,
     Recipe,
     attach,
@@ -25,15 +24,18 @@ from latentia.recipe import (
     build_gradient,
     build_model,
     build_posterior,
+    confined,
     describe_bound,
     describe_gradient,
     describe_model,
     describe_posterior,
     parse_recipe,
     recipe_values,
+    said_keys,
     with_overrides,
 )
 from latentia.runs.environment import environment
+from latentia.runs.material import known_of, rows_of, section_of
 from latentia.runs.method import Method, learner_for
 from latentia.runs.run import Run
 from latentia.runs.simulated import simulated
@@ -102,14 +104,16 @@ def fit_recipe(
     *,
     data: Any = None,
     progress: Progress | bool = True,
+    told: Callable[[Dataset], None] | None = None,
 ) -> Run:
     """Fit what a recipe says.
 
     Args:
-        recipe: a named recipe, a recipe file, a data set's name, a mapping, or a ``Recipe``.
+        recipe: a named recipe, a recipe file, a data set's name, the path of data of one's own, a mapping, or a ``Recipe``.
         overrides: "key=value" as on the command line; for example "fit.epochs=20".
-        data: rows to use in place of the recipe's.
+        data: rows to use in place of the recipe's, read by the options of its data section.
         progress: as in ``fit``.
+        told: is called with the data before the first step.
 
     Raises:
         RecipeError: an unknown name, key or option, with the nearest known one.
@@ -117,15 +121,16 @@ def fit_recipe(
     """
     wanted = read(recipe, overrides)
     drawn = data is None and wanted.data.name == SIMULATED
-    rows = None if drawn else as_dataset(data) if data is not None else load_data(wanted.data.name, wanted.data.binarize)
+    rows = None if drawn else rows_of(wanted.data, data)
+    if rows is not None and told is not None:
+        told(rows)
     with seeded(wanted.fit.seed):
         if rows is None:
             model = build_model(wanted.model, None, wanted.latents)
             rows = simulated(model, wanted.data.rows, wanted.data.observed)
         else:
-            rows = rows.flattened() if wanted.data.flatten else rows
-            model = build_model(wanted.model, tuple(rows.x_shape), wanted.latents, rows.levels)
-        posterior = build_posterior(wanted.posterior, model)
+            model = build_model(wanted.model, tuple(rows.x_shape), wanted.latents, rows.levels, rows.schema, rows.counts)
+        posterior = build_posterior(wanted.posterior, model, {} if rows is None else known_of(rows))
         attach(model, posterior)
         gradient = build_gradient(wanted, tuple(rows.x_shape), tuple(model.z_shape))
     if wanted.x_shape is not None and wanted.x_shape != tuple(rows.x_shape):
@@ -146,6 +151,10 @@ def read(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[st
         values, source = dict(recipe), "the recipe"
     else:
         values, source = recipe_values(str(recipe))
+        values = with_overrides(values, overrides)
+        if source.endswith(".json"):
+            values = confined(values, Path(source).parent, said_keys(overrides), source)
+        return parse_recipe(values, source)
     return parse_recipe(with_overrides(values, overrides), source)
 
 
@@ -193,7 +202,7 @@ def _recipe_of(name: str, method: Method, data: Dataset, section: FitSection) ->
     try:
         values = {
             "name": name,
-            "data": DataSection(name=data.name, binarize=data.binarize, flatten=data.flat).model_dump(),
+            "data": section_of(data),
             "x_shape": tuple(method.model.x_shape),
             "latents": method.model.z_shape[0],
             "model": describe_model(method.model),

@@ -11,7 +11,7 @@ from torch import Tensor
 from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import DataError, RecipeError
-from latentia.data import DATASETS, Dataset, Split, as_dataset, checked_split, load_data
+from latentia.data import DATASETS, Dataset, Split, as_dataset, checked_split, load_data, read_again
 from latentia.distributions import DRAWS_FOR_A_MEAN, discrete_columns, point
 from latentia.evaluation import DEFAULT_MEMORY, Evaluation, Ladder, evaluate_split, expected_x, mean_and_error, quiet
 from latentia.models import GenerativeModel
@@ -19,7 +19,10 @@ from latentia.posteriors import Posterior
 from latentia.recipe import SIMULATED, Recipe
 from latentia.report import ReportContent, save_pictures, write_report
 from latentia.runs.folder import REPORT, Parts, read_folder, write_evaluation, write_folder, write_ladder
+from latentia.runs.imputing import Answer, Completed, as_table, impute_rows
 from latentia.runs.inference import Check, Inference, infer
+from latentia.runs.rows import schema_of
+from latentia.runs.scoring import Scored, score_rows
 from latentia.runs.simulated import simulated
 from latentia.training import History
 
@@ -58,10 +61,10 @@ class Run:
         return next((p.device for p in (*self.model.parameters(), *self.model.buffers())), torch.device("cpu"))
 
     def dataset(self, data: Any = None) -> Dataset:
-        """The given rows, else those it was fitted on, loaded again by name or drawn again where needed.
+        """The given rows, else those it was fitted on: loaded again by name, read again from their path, or drawn again.
 
         Raises:
-            DataError: it was fitted on an array, which a run does not hold.
+            DataError: it was fitted on an array, which a run does not hold; a file that is gone or another one now.
         """
         if data is not None:
             return as_dataset(data)
@@ -69,6 +72,10 @@ class Run:
             section = self.known_recipe().data
             if section.name == SIMULATED:
                 self.data = simulated(self.model, section.rows, section.observed)
+                return self.data
+            if section.path is not None and section.fingerprint is not None:
+                mark, options = section.fingerprint.model_dump(), section.options()
+                self.data = read_again(section.path, mark, section.schema_, section.name, options)
                 return self.data
             if section.name not in DATASETS:
                 raise DataError(
@@ -95,12 +102,13 @@ class Run:
         self.evaluation = evaluate_split(self.model, self.posterior, rows, split, draws, seed, memory)
         return self.evaluation
 
-    def sample(self, n: int, mean: bool = False, seed: int = 0) -> Tensor:
-        """n new rows: (n, *x_shape), on the CPU.
+    def sample(self, n: int, mean: bool = False, seed: int = 0) -> Any:
+        """n new rows: a tensor (n, *x_shape) on the CPU, or a table like the one that the run was fitted on.
 
         Args:
             n: how many.
-            mean: the likelihood's mean at each drawn z instead of a draw from it; smoother to look at, not a sample.
+            mean: the likelihood's mean at each drawn z instead of a draw from it (in a table, the row nearest to it that can
+                be); smoother to look at, not a sample.
             seed: of the draws.
 
         Raises:
@@ -111,7 +119,8 @@ class Run:
         with quiet(self.model, self.posterior, seed):
             z = self.model.sample_prior(n)
             likelihood = self.model.likelihood(z.unsqueeze(0))
-            return (point(likelihood) if mean else likelihood.sample()).squeeze(0).cpu()
+            x = (point(likelihood) if mean else likelihood.sample()).squeeze(0).cpu()
+        return x if (schema := schema_of(self)) is None else as_table(schema, x)
 
     def encode(self, x: Any, mask: Any = None) -> Tensor:
         """Posterior means of rows x (N, *x_shape): (N, *z_shape), on the CPU. Nothing is drawn where q states its mean.
@@ -153,6 +162,59 @@ class Run:
         with quiet(self.model, self.posterior, seed=0):
             answers = ((self.posterior.infer(self.model, batch), batch.given) for batch in self._batches(x, mask))
             return torch.cat([expected_x(self.model, q, given).cpu() for q, given in answers])
+
+    def score(
+        self,
+        data: Any = None,
+        mask: Any = None,
+        draws: int = 1000,
+        split: str = "test",
+        seed: int = 0,
+        memory: int = DEFAULT_MEMORY,
+    ) -> Scored:
+        """log p(x) of each row by importance weighting, and what each value or column adds to it.
+
+        Args:
+            data: a table, rows (N, ...) with NaN where a value is missing, a file of either, a ``Dataset``, or None for the
+                run's own.
+            mask: of rows that are an array: True where observed.
+            draws: K, draws a row.
+            split: which rows of a data set.
+            seed: of the draws.
+            memory: bytes that one chunk of draws may take, about.
+
+        Raises:
+            LatentiaError: rows that do not fit, a mask that the likelihood has no use for.
+        """
+        return score_rows(self, data, mask, draws, split, seed, memory)
+
+    def impute(
+        self,
+        data: Any = None,
+        mask: Any = None,
+        multiple: int = 0,
+        draws: int = 1000,
+        split: str = "test",
+        seed: int = 0,
+        memory: int = DEFAULT_MEMORY,
+        answer: Answer = "typical",
+    ) -> Completed:
+        """Rows with their holes filled by what the model believes of them.
+
+        Args:
+            data: as in ``score``; what is NaN, or an empty cell, is filled.
+            mask: likewise.
+            multiple: M, completed rows drawn besides the single answer.
+            draws: K, draws a row.
+            split: which rows of a data set.
+            seed: of the draws.
+            memory: bytes that one chunk of draws may take, about.
+            answer: what fills a table's hurdle, see ``Completed``.
+
+        Raises:
+            LatentiaError: nothing is missing, rows that do not fit, a likelihood of which a part has no density.
+        """
+        return impute_rows(self, data, mask, multiple, draws, split, seed, memory, answer)
 
     def infer(
         self, observed: Mapping[str, Any], top: int = 10, check: Check = "none", draws: int = 10_000, seed: int = 0
