@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
     check_global_output_transform_pandas,
@@ -74,3 +75,15 @@ for e in {[str(e) for e in ESTIMATORS]!r}:
     environment = os.environ | {"SCIPY_ARRAY_API": "1"}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["checked"] * len(ESTIMATORS), done.stderr
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_nothing_is_told_before_a_fit(estimator: BaseEstimator) -> None:
+    methods = (
+        "transform inverse_transform score_samples score sample draw_imputations column_scores decision_function predict"
+    )
+    asked = [name for name in methods.split() if hasattr(estimator, name)]
+    assert len(asked) > 1
+    for name in asked:
+        with pytest.raises(NotFittedError):
+            getattr(estimator, name)(*[[[1.0, 2.0], [3.0, 4.0]]] * (name != "sample"))

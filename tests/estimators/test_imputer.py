@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
 from helpers.chance import z_limit
+from helpers.estimators import fresh
 from latentia.core import LatentiaError
 from latentia.sklearn import VAEImputer
 from latentia.sklearn.units import Array
@@ -27,7 +27,7 @@ def holed_rows(n: int = 300, share: float = 0.2) -> tuple[Array, Array]:
 
 @pytest.fixture(scope="module")
 def fitted() -> VAEImputer:
-    return clone(LINEAR).fit(holed_rows()[1])
+    return fresh(LINEAR).fit(holed_rows()[1])
 
 
 def truth_of(fitted: VAEImputer, row: Array) -> tuple[Array, Array]:
@@ -55,7 +55,7 @@ def test_cells_are_filled_by_their_conditional_mean(fitted: VAEImputer, gone: li
 def test_it_learns_what_columns_say_of_each_other() -> None:
     X, holed = holed_rows()
     gone = np.isnan(holed)
-    error = {i: np.abs(i.fit_transform(holed) - X)[gone].mean() for i in (clone(LINEAR), SimpleImputer())}
+    error = {i: np.abs(i.fit_transform(holed) - X)[gone].mean() for i in (fresh(LINEAR), SimpleImputer())}
     ours, theirs = error.values()
     assert ours < 0.6 * theirs
 
@@ -76,11 +76,11 @@ def test_draws_have_the_conditional_mean_and_spread(fitted: VAEImputer) -> None:
 def test_what_was_seen_is_returned_as_it_came() -> None:
     X, holed = holed_rows(60)
     for dtype in (np.float64, np.float32):
-        filled = clone(QUICK).fit_transform(holed.astype(dtype))
+        filled = fresh(QUICK).fit_transform(holed.astype(dtype))
         assert filled.dtype == dtype
         assert_array_equal(filled[~np.isnan(holed)], holed.astype(dtype)[~np.isnan(holed)])
         assert np.isfinite(filled).all()
-    whole = clone(QUICK).fit(X)
+    whole = fresh(QUICK).fit(X)
     assert_array_equal(whole.transform(X), X)
     assert np.isfinite(whole.transform(holed)).all()  # a fit without holes fills them, too
 
@@ -88,16 +88,16 @@ def test_what_was_seen_is_returned_as_it_came() -> None:
 def test_a_number_may_stand_for_missing() -> None:
     holed = holed_rows(60)[1]
     as_number = np.where(np.isnan(holed), -999, holed)
-    marked = clone(QUICK).set_params(missing_values=-999)
-    assert_array_equal(marked.fit_transform(as_number), clone(QUICK).fit_transform(holed))
+    marked = fresh(QUICK, missing_values=-999)
+    assert_array_equal(marked.fit_transform(as_number), fresh(QUICK).fit_transform(holed))
     with pytest.raises(ValueError, match="NaN"):
         marked.fit(holed)
 
 
 def test_indicators_and_names() -> None:
-    frame = pd.DataFrame(holed_rows(60)[1], columns=list("abcd"))
+    frame = pd.DataFrame(holed_rows(60)[1], columns=pd.Index(list("abcd")))
     frame["a"] = frame["a"].fillna(0)
-    imputer = clone(QUICK).set_params(add_indicator=True).set_output(transform="pandas")
+    imputer = fresh(QUICK, add_indicator=True).set_output(transform="pandas")
     out = imputer.fit_transform(frame)
     assert list(out.columns) == [*"abcd", "missingindicator_b", "missingindicator_c", "missingindicator_d"]
     assert_array_equal(out["missingindicator_c"].astype(bool), frame["c"].isna())
@@ -106,13 +106,13 @@ def test_indicators_and_names() -> None:
 
 def test_it_stands_in_a_pipeline() -> None:
     X, holed = holed_rows(60)
-    assert make_pipeline(clone(QUICK), Ridge()).fit(holed, X[:, 0]).predict(holed).shape == (60,)
+    assert make_pipeline(fresh(QUICK), Ridge()).fit(holed, X[:, 0]).predict(holed).shape == (60,)
 
 
 def test_a_column_without_values_is_refused() -> None:
     holed = holed_rows(60)[1]
     holed[:, 2] = np.nan
     with pytest.raises(LatentiaError, match="column 2 holds no value"):
-        clone(QUICK).fit(holed)
+        fresh(QUICK).fit(holed)
     with pytest.raises(ValueError, match="infinity"):
-        clone(QUICK).fit(np.where(np.isnan(holed), np.inf, holed))
+        fresh(QUICK).fit(np.where(np.isnan(holed), np.inf, holed))

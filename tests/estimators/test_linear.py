@@ -11,7 +11,7 @@ from scipy.linalg import subspace_angles
 from scipy.stats import multivariate_normal
 from sklearn.decomposition import PCA
 from sklearn.decomposition import FactorAnalysis as TheirFactorAnalysis
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning
 
 import latentia
 from latentia.core import LatentiaError
@@ -143,12 +143,6 @@ def test_degenerate_rows_have_finite_answers() -> None:
             fitted = estimator.fit(X)
             assert np.isfinite(fitted.transform(X)).all()
             assert np.isfinite(fitted.score_samples(X)).all()
-
-
-def test_nothing_is_told_before_a_fit() -> None:
-    with pytest.raises(NotFittedError):
-        PPCA().transform(rows())
-    assert not hasattr(PPCA(), "noise_variance_")
 
 
 def test_the_global_random_state_is_left_alone() -> None:

@@ -2,13 +2,13 @@
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 import latentia
+from helpers.estimators import fresh
 from latentia.core import LatentiaError
 from latentia.sklearn import PPCA, VAE
 from latentia.sklearn.units import Array
@@ -25,7 +26,7 @@ QUICK = VAE(hidden=(8,), epochs=3, random_state=0)
 
 @pytest.fixture(scope="module")
 def iris() -> Array:
-    return load_iris().data
+    return np.asarray(load_iris(return_X_y=True)[0])
 
 
 def test_a_linear_vae_comes_to_ppcas_density() -> None:
@@ -44,13 +45,13 @@ def test_a_linear_vae_comes_to_ppcas_density() -> None:
 
 
 def test_densities_are_of_own_units(iris: Array) -> None:
-    small, large = clone(QUICK).fit(iris), clone(QUICK).fit(iris * 100 + 7)
+    small, large = fresh(QUICK).fit(iris), fresh(QUICK).fit(iris * 100 + 7)
     assert_allclose(large.transform(iris * 100 + 7), small.transform(iris), atol=1e-5)
     assert_allclose(large.score_samples(iris * 100 + 7), small.score_samples(iris) - 4 * np.log(100), atol=1e-4)
 
 
 def test_a_seed_makes_a_fit_and_another_makes_another(iris: Array) -> None:
-    fits = [clone(QUICK).set_params(random_state=seed).fit(iris) for seed in (0, 0, 1, np.random.RandomState(5))]
+    fits = [fresh(QUICK, random_state=seed).fit(iris) for seed in (0, 0, 1, np.random.RandomState(5))]
     z = [fitted.transform(iris) for fitted in fits]
     assert_array_equal(z[0], z[1])
     assert np.abs(z[0] - z[2]).max() > 0.01 < np.abs(z[0] - z[3]).max()
@@ -60,23 +61,23 @@ def test_a_seed_makes_a_fit_and_another_makes_another(iris: Array) -> None:
 
 
 def test_more_draws_score_higher(iris: Array) -> None:
-    scores = [clone(QUICK).set_params(score_draws=draws, epochs=1).fit(iris).score(iris) for draws in (1, 1000)]
+    scores = [fresh(QUICK, score_draws=draws, epochs=1).fit(iris).score(iris) for draws in (1, 1000)]
     assert scores[0] < scores[1]
 
 
 def test_bits_stay_bits() -> None:
-    X = (load_digits().data[:200] > 8).astype(float)
+    X = (load_digits(return_X_y=True)[0][:200] > 8).astype(float)
     fitted = VAE(likelihood="bernoulli", hidden=(16,), epochs=2, random_state=0).fit(X)
     assert set(np.unique(fitted.sample(20))) == {0.0, 1.0}
     chances = fitted.inverse_transform(fitted.transform(X))
     assert 0 < chances.min() < chances.max() < 1
     assert (fitted.score_samples(X) < 0).all()
     with pytest.raises(LatentiaError, match="Bernoulli"):
-        clone(fitted).fit(X + 0.3)
+        fresh(fitted).fit(X + 0.3)
 
 
 def test_pickle_and_folder_both_keep_it(iris: Array, tmp_path: Path) -> None:
-    fitted = clone(QUICK).fit(iris)
+    fitted = fresh(QUICK).fit(iris)
     again = pickle.loads(pickle.dumps(fitted))
     assert_array_equal(again.transform(iris), fitted.transform(iris))
     assert_array_equal(again.score_samples(iris), fitted.score_samples(iris))
@@ -92,7 +93,7 @@ def test_a_search_in_two_jobs_finds_what_one_finds(iris: Array, backend: str) ->
     found = []
     for jobs in (1, 2):
         with parallel_config(backend, n_jobs=jobs):
-            search = GridSearchCV(pipeline, {"vae__n_components": [1, 2]}, cv=2).fit(iris, load_iris().target)
+            search = GridSearchCV(pipeline, {"vae__n_components": [1, 2]}, cv=2).fit(iris, load_iris(return_X_y=True)[1])
         found.append(search.cv_results_["mean_test_score"])
     assert_array_equal(found[0], found[1])
 
@@ -103,8 +104,9 @@ def test_a_search_by_its_own_score(iris: Array) -> None:
 
 
 def test_frames_keep_names_and_index() -> None:
-    frame = load_iris(as_frame=True).data.iloc[10:60]
-    fitted = clone(QUICK).set_output(transform="pandas").fit(frame)
+    frame: Any = load_iris(return_X_y=True, as_frame=True)[0]
+    frame = frame.iloc[10:60]
+    fitted = fresh(QUICK).set_output(transform="pandas").fit(frame)
     z = fitted.transform(frame)
     assert isinstance(z, pd.DataFrame)
     assert list(z.columns) == ["vae0", "vae1"] == list(fitted.get_feature_names_out())
@@ -116,8 +118,8 @@ def test_frames_keep_names_and_index() -> None:
 
 def test_patience_that_never_ran_out_is_said(iris: Array) -> None:
     with pytest.warns(ConvergenceWarning, match="raise epochs"):
-        clone(QUICK).set_params(patience=3).fit(iris)
-    assert clone(QUICK).set_params(patience=1, epochs=200, learning_rate=0.1).fit(iris).n_iter_ < 200
+        fresh(QUICK, patience=3).fit(iris)
+    assert fresh(QUICK, patience=1, epochs=200, learning_rate=0.1).fit(iris).n_iter_ < 200
 
 
 @pytest.mark.parametrize(
@@ -139,5 +141,5 @@ def test_patience_that_never_ran_out_is_said(iris: Array) -> None:
 )
 def test_a_wrong_parameter_is_one_line(iris: Array, wrong: dict[str, object], said: str) -> None:
     with pytest.raises((ValueError, TypeError), match=said) as caught:
-        clone(QUICK).set_params(**wrong).fit(iris)
+        fresh(QUICK, **wrong).fit(iris)
     assert "\n" not in str(caught.value)

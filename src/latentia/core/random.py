@@ -63,9 +63,8 @@ class CommonNoise(TorchFunctionMode):
                 return func(_one(shape), **options).expand(shape)
         elif func in LIKE and self._shares(args[0].shape):
             return func(args[0][:, :1], **options).expand(args[0].shape)
-        elif func is torch.normal and len(args) > 1 and self._shares(getattr(args[0], "shape", Size())):
-            loc, scale = args[:2]
-            return loc + scale * torch.randn(_one(loc.shape), dtype=loc.dtype, device=loc.device)
+        elif func is torch.normal and len(args) == 2 and isinstance(args[0], Tensor) and self._shares(args[0].shape):
+            return args[0] + args[1] * torch.randn(_one(args[0].shape), dtype=args[0].dtype, device=args[0].device)
         elif func in IN_PLACE and self._shares(args[0].shape):
             whole: Tensor = args[0]
             noise = func(torch.empty(_one(whole.shape), dtype=whole.dtype, device=whole.device), *args[1:], **options)

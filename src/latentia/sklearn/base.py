@@ -54,7 +54,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def score_samples(self, X: Any) -> Array:  # noqa: N803
         """log p(x) of each row in nats and in units of X, as a density; (n_samples,)."""
-        x = self._units.inward(self._rows(X).astype(np.float64))
+        rows = self._rows(X)
+        x = self._units.inward(rows.astype(np.float64))
         return self._fitted().log_px(x, self._draws, self._seed) + self._units.log_slopes.sum()
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: N803

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.impute import MissingIndicator
 from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
 
 from latentia.core.errors import DataError
 from latentia.runs import Run
@@ -149,6 +150,8 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _rows(self, X: Any, reset: bool = False) -> tuple[Any, Any]:  # noqa: N803
         """X checked, with 0 where nothing was seen; and where something was, both (N, D)."""
+        if not reset:
+            check_is_fitted(self)
         wanted = self.missing_values if reset else self._missing_values
         is_nan = isinstance(wanted, float) and np.isnan(wanted)
         rows = checked(self, X, reset, ensure_all_finite="allow-nan" if is_nan else True)

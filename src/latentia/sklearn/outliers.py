@@ -141,7 +141,8 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         return np.mean(bounds, axis=0) + self._units.log_slopes.sum()
 
     def _inward(self, X: Any) -> Array:  # noqa: N803
-        return self._units.inward(checked(self, X, reset=False).astype(np.float64))
+        rows = checked(self, X, reset=False)
+        return self._units.inward(rows.astype(np.float64))
 
     def _fitted(self) -> list[Fitted]:
         return [Fitted(deepcopy(run.model).double(), deepcopy(run.posterior).double()) for run in self.runs_]
