@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from latentia.bounds import Elbo, Iwae, Renyi
     from latentia.core import Batch, LatentiaError
-    from latentia.data import Dataset, from_arrays, known_model, load_data
+    from latentia.data import Dataset, Schema, from_arrays, infer_schema, known_model, load_data, read_data
     from latentia.evaluation import Evaluation
     from latentia.families import (
         Bernoulli,
@@ -79,9 +79,12 @@ _HOMES = {
     ),
     "data": (
         "Dataset",
+        "Schema",
         "from_arrays",
+        "infer_schema",
         "known_model",
         "load_data",
+        "read_data",
     ),
     "evaluation": ("Evaluation",),
     "families": (
@@ -206,6 +209,7 @@ __all__ = [
     "Renyi",
     "ReweightedWakeSleep",
     "Run",
+    "Schema",
     "SemiAmortized",
     "SigmoidBeliefNetwork",
     "Sleep",
@@ -218,10 +222,12 @@ __all__ = [
     "fit",
     "fit_recipe",
     "from_arrays",
+    "infer_schema",
     "known_model",
     "load",
     "load_data",
     "mlp",
+    "read_data",
 ]
 
 

@@ -168,8 +168,8 @@ def test_a_wrong_array_is_refused_in_one_line(work: Path) -> None:
     np.save(work / "objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     np.save(work / "small.npy", np.zeros((3, 5)))
     for name, message in (
-        ("text.npy", "cannot be read"),
-        ("objects.npy", "cannot be read"),
+        ("text.npy", "has a header and no rows"),
+        ("objects.npy", "holds pickled objects"),
         ("small.npy", "a row of x has shape (5,)"),
     ):
         done = latentia("encode", "runs/digits", name, "--out", "z.csv", cwd=work)

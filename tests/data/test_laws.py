@@ -3,6 +3,7 @@
 A row of a stand-in carries its own number, so that a row which is lost, doubled or put in two splits is seen.
 """
 
+import gzip
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from latentia.data import DATASETS, SPLIT_NAMES, Dataset, load_data, sources
+from latentia.data import DATASETS, SPLIT_NAMES, Dataset, adult, load_data, sources
 
 WriteIdx = Callable[[Path, np.ndarray], Path]
 SIZES = {
@@ -26,6 +27,8 @@ SIZES = {
     "newsgroups_w100": (12_994, 1_624, 1_624),
     "bars": (8_000, 1_000, 1_000),
     "overlapping_bars": (8_000, 1_000, 1_000),
+    "adult": (800, 100, 450),  # the stand-in is smaller
+    "starmap": (2_963, 371, 370),
 }
 USUAL_X_SHAPE = (1, 28, 28)
 X_SHAPES = {
@@ -35,9 +38,11 @@ X_SHAPES = {
     "newsgroups_w100": (100,),
     "bars": (1, 4, 4),
     "overlapping_bars": (1, 4, 4),
+    "adult": (9,),
+    "starmap": (158,),
 }
 USUAL_LEVELS, LEVELS = 256, {"digits": 17, "binarized_mnist": 2, "oil_flow": None, "newsgroups_w100": 2}
-LEVELS |= {"bars": 2, "overlapping_bars": 2}
+LEVELS |= {"bars": 2, "overlapping_bars": 2, "adult": None, "starmap": None}
 USUAL_BINARIZE, BINARIZE = "none", {"digits": "dynamic", "mnist": "dynamic", "omniglot": "dynamic"}
 UNLABELLED = {"frey_faces", "overlapping_bars"}
 # Drawn from a law over so few images that rows repeat by right.
@@ -58,7 +63,7 @@ def numbered(n: int, *shape: int, first: int = 0) -> np.ndarray:
 def stand_ins(tmp_path_factory: pytest.TempPathFactory, write_idx: WriteIdx) -> Path:
     """A LATENTIA_DATA folder with a file for every set that needs one."""
     root = tmp_path_factory.mktemp("stand_ins")
-    for name in ("mnist", "binarized_mnist", "omniglot", "frey_faces", "oil_flow", "newsgroups_w100"):
+    for name in ("mnist", "binarized_mnist", "omniglot", "frey_faces", "oil_flow", "newsgroups_w100", "adult", "starmap"):
         (root / name).mkdir()
     for part, n, first in (("train", 60_000, 0), ("t10k", 10_000, 60_000)):
         write_idx(root / "mnist" / f"{part}-images-idx3-ubyte.gz", numbered(n, 28, 28, first=first))
@@ -88,12 +93,27 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory, write_idx: WriteIdx) -> 
         wordlist=np.array([f"word {w}" for w in range(100)]),
         groupnames=np.array(["comp.*", "rec.*", "sci.*", "talk.*"]),
     )
+    for part, n, first in (("data", 900, 0), ("test", 450, 900)):
+        lines = [f"{20 + i % 50}, {'?' if i % 9 == 0 else 'Private'}, {i}, {'AB'[i % 2]}, 1, {'XY'[i % 3 == 0]}, J, K, L, "
+                 f"{'Male' if i % 3 else 'Female'}, {0 if i % 4 else i}, 0, {40 if i % 2 else i % 60}, U, "
+                 f"{'>' if i % 4 == 0 else '<='}50K{'.' * (part == 'test')}" for i in range(first, first + n)]  # fmt: skip
+        text = "|1x3 Cross validator\n" * (part == "test") + "\n".join(lines) + "\n\n"
+        (root / "adult" / f"adult.{part}.gz").write_bytes(gzip.compress(text.encode()))
+    counts = numbered(3_704, 158).astype(np.uint16)
+    np.savez(
+        root / "starmap" / "starmap_mpfc.npz",
+        counts=counts,
+        genes=np.array([f"gene {g}" for g in range(158)]),
+        cluster=np.array(["Astro", "Endo", "NA"])[np.arange(3_704) % 3],
+    )
     return root
 
 
 @pytest.fixture(autouse=True)
 def on_the_shelf(stand_ins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(sources.VARIABLE, str(stand_ins))
+    monkeypatch.setattr(adult, "N_TRAIN", 900)
+    monkeypatch.setattr(adult, "N_TEST", 450)
 
 
 def values(data: Dataset) -> Tensor:

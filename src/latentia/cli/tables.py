@@ -38,6 +38,8 @@ def read_rows(data: str, split: str, section: DataSection, binarize: Binarize | 
         part = load_data(data, binarize, flatten=section.flatten).split(split)
         return Rows(part, None if part.labels is None else part.labels.numpy(), [])
     if not Path(data).exists():
+        if Path(data).suffix or "/" in data:
+            raise DataError(f"{data} does not exist; check the path.")
         raise DataError(f"there is no data set, file or folder {data!r}; {nearest(data, list(DATASETS))}")
     rows, labels, notes = new_rows(data, section.schema_, section.options())
     return Rows(rows.flattened() if section.flatten else rows, labels, notes)

@@ -3,6 +3,7 @@
 To add a data set: a file here and its line in ``DATASETS``; the laws in tests/data then hold it to account.
 """
 
+from latentia.data.adult import ADULT
 from latentia.data.arrays import checked_split
 from latentia.data.bars import BARS, OVERLAPPING_BARS, OneBar, OverlappingBars
 from latentia.data.binarized_mnist import BINARIZED_MNIST
@@ -23,6 +24,7 @@ from latentia.data.reading.options import Aspect, Colour, Nan, Options, Reader
 from latentia.data.reading.reading import name_of, read_again, read_data
 from latentia.data.reading.sources import is_path
 from latentia.data.split import Split
+from latentia.data.starmap import STARMAP
 from latentia.data.tables.inferring import Inferred, infer_schema
 
 DATASETS: dict[str, Named] = {
@@ -36,6 +38,8 @@ DATASETS: dict[str, Named] = {
     "newsgroups_w100": NEWSGROUPS_W100,
     "bars": BARS,
     "overlapping_bars": OVERLAPPING_BARS,
+    "adult": ADULT,
+    "starmap": STARMAP,
 }
 
 __all__ = [

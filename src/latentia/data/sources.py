@@ -20,11 +20,13 @@ class File:
         name: its name on disk.
         url: its public address, or None for a file that is published nowhere in this form.
         sha256: the checksum of what is published there; without one it is never downloaded.
+        shelf: another folder under ``$LATENTIA_DATA`` in which it may lie.
     """
 
     name: str
     url: str | None = None
     sha256: str | None = None
+    shelf: str | None = None
 
 
 # The files that make up a set in one of the forms in which it is found.
@@ -87,8 +89,9 @@ def download(url: str, path: Path, sha256: str) -> None:
 
 def _present(name: str, file: File, folder: str | Path | None) -> Path | None:
     own = os.environ.get(VARIABLE)
-    if own and (path := Path(own).expanduser() / name / file.name).is_file():
-        return path
+    for shelf in (name, file.shelf):
+        if own and shelf and (path := Path(own).expanduser() / shelf / file.name).is_file():
+            return path
     path = _kept(name, file, folder)
     if not path.is_file():
         return None

@@ -20,6 +20,7 @@ from latentia.posteriors import POSTERIORS, Amortized, Iterative, Posterior
 from latentia.priors import PRIORS, Prior, VampPrior
 from latentia.recipe.defaults import default_family, default_posterior_family, family_columns
 from latentia.recipe.schema import Component, Recipe
+from latentia.recipe.sizes import check_size
 from latentia.recipe.source import with_source
 
 # Constructor arguments that follow from the data and the latents; a recipe neither needs nor may set them.
@@ -236,6 +237,8 @@ def make(
         if parameter not in IF_MISSING:
             raise RecipeError(f"{path}.{parameter} is missing; {name!r} cannot be built without it.")
         arguments[parameter] = IF_MISSING[parameter]
+    if path.endswith(".network"):
+        check_size(path, cls, arguments)
     return cls(**arguments)
 
 

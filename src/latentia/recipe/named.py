@@ -31,7 +31,7 @@ def recipe_values(what: str) -> tuple[dict[str, Any], str]:
         return {"name": what, "data": {"name": what}}, f"data {what!r}"
     if is_there(what):
         return own_data(what), f"data {what!r}"
-    if "/" in what or os.sep in what:
+    if "/" in what or os.sep in what or Path(what).suffix:
         raise RecipeError(f"{what} does not exist; check the path.")
     known = sorted({*named, *DATASETS})
     raise RecipeError(f"there is no data set, recipe or recipe file {what!r}; {nearest(what, known)}")

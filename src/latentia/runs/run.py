@@ -12,6 +12,7 @@ from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import DataError, RecipeError
 from latentia.data import DATASETS, Dataset, Split, as_dataset, checked_split, load_data, read_again
+from latentia.data.tables.frames import is_table
 from latentia.distributions import DRAWS_FOR_A_MEAN, discrete_columns, point
 from latentia.evaluation import DEFAULT_MEMORY, Evaluation, Ladder, evaluate_split, expected_x, mean_and_error, quiet
 from latentia.models import GenerativeModel
@@ -21,7 +22,7 @@ from latentia.report import ReportContent, save_pictures, write_report
 from latentia.runs.folder import REPORT, Parts, read_folder, write_evaluation, write_folder, write_ladder
 from latentia.runs.imputing import Answer, Completed, as_table, impute_rows
 from latentia.runs.inference import Check, Inference, infer
-from latentia.runs.rows import schema_of
+from latentia.runs.rows import rows_for, schema_of
 from latentia.runs.scoring import Scored, score_rows
 from latentia.runs.simulated import simulated
 from latentia.training import History
@@ -126,7 +127,7 @@ class Run:
         """Posterior means of rows x (N, *x_shape): (N, *z_shape), on the CPU. Nothing is drawn where q states its mean.
 
         Args:
-            x: the rows, or a ``Split``.
+            x: the rows, a ``Split``, or a table for a run on one.
             mask: (N, *prefix of x_shape) True where observed, or None.
         """
         return self.encode_with_sd(x, mask)[0]
@@ -308,6 +309,8 @@ class Run:
         )
 
     def _batches(self, x: Any, mask: Any) -> list[Batch]:
+        if is_table(x):
+            return list(rows_for(self, x, "test").split.batches(ROWS_AT_ONCE))
         split = x if isinstance(x, Split) else checked_split(x, mask=mask)[0]
         check_shape("a row of x", split.x_shape, self.model.x_shape, cure="give rows (N, ...) shaped like those fitted on.")
         return list(split.to(self.device).batches(ROWS_AT_ONCE))

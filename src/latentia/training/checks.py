@@ -3,7 +3,7 @@
 import torch
 
 from latentia.core import Batch
-from latentia.core.checks import check_finite, check_shape, check_support
+from latentia.core.checks import check_finite, check_shape, check_support, expand_mask
 from latentia.core.errors import DataError, LatentiaError, NonFinite, ShapeError, SupportError
 from latentia.data import Dataset
 from latentia.gradients.base import plain_draws
@@ -53,7 +53,7 @@ def check_first_batch(learner: Learner, data: Dataset, batch: Batch) -> None:
     z = model.sample_prior(1, None if batch.given is None else batch.given[:1])
     likelihood = model.likelihood(z.reshape(1, 1, *model.z_shape), None if batch.given is None else batch.given[:1])
     name = f"the likelihood {_name(model)}"
-    cure = "choose a family that holds such values, or change them (binarize='dynamic' makes bits of greys in [0, 1])."
+    cure = f"{_that_fit(data)}; or change them (binarize='dynamic' makes bits of greys in [0, 1])."
     check_support(name, likelihood, batch.x, cure=cure, mask=batch.mask)
     if not data.train.draw_bits:
         for rows in torch.arange(len(data.train), device=batch.x.device).split(ROWS_AT_ONCE):
@@ -96,6 +96,22 @@ def name_the_culprit(learner: Learner, batch: Batch, step: int) -> NonFinite:
     except NonFinite as found:
         return found
     return NonFinite(f"the gradient {where} is not finite though every term of the bound is; {cure}.")
+
+
+def _that_fit(data: Dataset) -> str:
+    """Which likelihoods hold such values, by the values that were seen."""
+    values = data.train.values()
+    if data.train.mask is not None:
+        values = values[expand_mask(data.train.mask, values).expand_as(values)]
+    low, high, whole = float(values.min()), float(values.max()), bool((values == values.floor()).all())
+    fit = ["normal", "laplace"]
+    if whole and low >= 0:
+        fit = ["bernoulli", *fit] if high <= 1 else ["negative-binomial", "poisson", *fit]
+    elif low > 0 and high < 1:
+        fit = ["beta", "continuous-bernoulli", *fit]
+    elif low >= 0 and high <= 1:
+        fit = ["continuous-bernoulli", *fit]
+    return f"values run from {low:g} to {high:g}{', all whole' * whole}, which families {', '.join(fit)} hold: choose one"
 
 
 def _name(model: object) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -126,9 +127,14 @@ def rows_and_more(shown: str, arrays: Mapping[str, Any], options: Options) -> Ma
 
 
 def _header(stream: BinaryIO, what: str) -> tuple[tuple[int, ...], np.dtype]:
-    version = np.lib.format.read_magic(stream)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(stream)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a header of Python 2 is read in a second way, which spoilt ones need too
+            shape, _, dtype = read(stream)
+    except Exception as error:  # numpy reads it as a Python literal, and damaged ones fail in many ways
+        raise ValueError(reason(error)) from None
     if dtype.hasobject:
         raise DataError(f"{what} {PICKLED}")
     if any(side < 0 for side in shape):

@@ -82,10 +82,8 @@ def _item(file: Any, place: str) -> Any:
 
 
 def _values(file: Any, place: str, shown: str, length: int | None = None) -> np.ndarray:
-    import h5py
-
     item = _item(file, place)
-    if not isinstance(item, h5py.Dataset) or item.shape is None:
+    if getattr(item, "shape", None) is None:
         raise DataError(f"{place} in {shown} is no array; write the file with anndata.")
     check_bytes(shown, item.size * max(item.dtype.itemsize, 64 if item.dtype.kind == "O" else 1))
     if length is not None and item.shape != (length,):
@@ -151,4 +149,4 @@ def _column(file: Any, name: str, shown: str) -> np.ndarray:
     states = _values(file, f"obs/{name}/categories", shown)
     if len(codes) and not (int(codes.min()) >= -1 and int(codes.max()) < len(states)):
         raise DataError(f"obs/{name} in {shown} points outside of its categories; get the file again.")
-    return np.append(states.astype(object), None)[codes]
+    return np.array([*states.tolist(), None], dtype=object)[codes]

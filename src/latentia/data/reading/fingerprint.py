@@ -27,20 +27,25 @@ def fingerprint(sources: Sequence[Path], expected: Fingerprint | None = None) ->
     Raises:
         DataError: a file is missing or cannot be read.
     """
-    paths = [path for source in sources for path in (image_paths(source) if source.is_dir() else [source])]
-    if expected is not None and len(paths) != expected.files:
+    found = [(source, path) for source in sources for path in _files(source)]
+    if expected is not None and len(found) != expected.files:
         return None
-    sizes = [regular_file(path) for path in paths]
+    sizes = [regular_file(path) for _, path in found]
     if expected is not None and sum(sizes) != expected.size:
         return None
-    sums = [_sha256(path) for path in paths]
-    if len(paths) == 1 and not sources[0].is_dir():
+    sums = [_sha256(path) for _, path in found]
+    if len(sources) == 1 and not sources[0].is_dir():
         return Fingerprint(sums[0], sizes[0], 1)
-    places = [
-        str(path.relative_to(s)) if s.is_dir() else "" for s in sources for path in (image_paths(s) if s.is_dir() else [s])
-    ]
+    places = [path.relative_to(source).as_posix() if path != source else "" for source, path in found]
     lines = "".join(f"{place}\0{one}\n" for place, one in zip(places, sums, strict=True))
-    return Fingerprint(hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest(), sum(sizes), len(paths))
+    return Fingerprint(hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest(), sum(sizes), len(found))
+
+
+def _files(source: Path) -> list[Path]:
+    """A file itself; of a folder what a reader takes: its pictures, else the files that lie in it."""
+    if not source.is_dir():
+        return [source]
+    return image_paths(source) or sorted(p for p in source.iterdir() if p.is_file() and not p.name.startswith("."))
 
 
 def _sha256(path: Path) -> str:

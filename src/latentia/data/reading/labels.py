@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from latentia.core.errors import DataError
-from latentia.data.tables.cells import seen_cells, state_key
+from latentia.data.tables.cells import numbers, seen_cells, state_key
 from latentia.data.tables.states import MANY_STATES, states_of
 
 NONE = "(none)"
@@ -24,14 +24,13 @@ def label_codes(name: str, values: Any) -> tuple[np.ndarray | None, tuple[str, .
     array = np.asarray(values.cpu() if hasattr(values, "cpu") else values)
     if array.ndim != 1:
         raise DataError(f"{name!r} has shape {array.shape}, wanted one label a row; pass its argmax for one-hot rows.")
-    if array.dtype.kind == "f" and np.isfinite(array).all() and (array != np.floor(array)).any():
-        raise DataError(
-            f"label {name!r} holds real numbers, and a label names classes; model it as a column, or leave it out."
-        )
-    series = pd.Series(array.tolist(), dtype=object)
+    series: Any = pd.Series(array.tolist(), dtype=object)
     seen = seen_cells(series)
     if not seen.any():
         raise DataError(f"label {name!r} is empty in every row; leave it out.")
+    read = numbers(series[seen])
+    if np.isfinite(read).all() and (read != np.floor(read)).any():
+        raise DataError(f"label {name!r} holds real numbers, and a label names classes; make it a column, or leave it out.")
     states = states_of(series[seen])
     if len(states) > MANY_STATES:
         raise DataError(f"label {name!r} names {len(states):,} classes, more than {MANY_STATES:,}; leave it out.")

@@ -59,15 +59,13 @@ def regular_file(path: Path) -> int:
         DataError: there is none, it is empty, or it is no regular file.
     """
     try:
-        if not path.is_file():
-            raise DataError(
-                f"{path} is no regular file; give a file or a folder."
-                if path.exists()
-                else f"{path} does not exist; check the path."
-            )
-        size = path.stat().st_size
+        is_file, is_there = path.is_file(), path.exists()
+        size = path.stat().st_size if is_file else 0
     except (OSError, ValueError) as error:
         raise DataError(f"{str(path)[:200]!r} cannot be opened ({reason(error)}); check the path.") from None
+    if not is_file:
+        what = "is no regular file; give a file or a folder" if is_there else "does not exist; check the path"
+        raise DataError(f"{path} {what}.")
     if not size:
         raise DataError(f"{path} is empty; give a file with rows.")
     return size

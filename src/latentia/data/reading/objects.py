@@ -84,7 +84,7 @@ def _torch(source: Any, options: Options) -> Material:
             f"{type(source).__name__} has no length, so it cannot be cut into splits; give a map-style data set."
         )
     if isinstance(source, torch.utils.data.TensorDataset):
-        tensors = source.tensors
+        tensors: Any = source.tensors
         labels = tensors[1] if len(tensors) > 1 and tensors[1].ndim == 1 else None
         return Material(x=tensors[0], labels=None if options.label == "" else labels, shown="the data set")
     n = len(source)

@@ -126,7 +126,7 @@ def _of_table(
 ) -> Dataset:
     inferred: Inferred | None = None
     if schema is None:
-        inferred = infer_schema(frame.iloc[rows[0].numpy()], options.kinds)
+        inferred = infer_schema(frame.iloc[rows[0].sort().values.numpy()], options.kinds)
         schema = inferred.schema
     aside = {key: "kept aside" for part in ("label", "group", "split") if (key := getattr(options, part))}
     schema = Schema(schema.columns, {**schema.dropped, **aside})

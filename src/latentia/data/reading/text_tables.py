@@ -43,11 +43,11 @@ def parse_table(text: str, shown: str, options: Options) -> tuple["pd.DataFrame"
     """A frame of typed columns from text, and sentences about what was decided; raises as ``read_text_table``."""
     import pandas as pd
 
-    if not text.strip():
-        raise DataError(f"{shown} holds nothing but blanks; give a file with rows.")
     delimiter = options.delimiter or _delimiter(text)
     check_bytes(shown, len(text) + CELL * (text.count(delimiter) + text.count("\n")))
     lines = _lines(text, delimiter, shown)
+    if not lines:
+        raise DataError(f"{shown} holds nothing but blanks; give a file with rows.")
     missing = MISSING if options.missing is None else tuple(word.strip().casefold() for word in options.missing)
     names, rows, notes = _headed(lines, shown, options.header)
     rows = _even(rows, names, delimiter, shown)

@@ -97,7 +97,7 @@ def day(value: Any) -> float:
     """
     import pandas as pd
 
-    stamp = pd.Timestamp(value)
+    stamp: Any = pd.Timestamp(value)
     stamp = stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp
     since = stamp - pd.Timestamp(0)
     return since.days + (since - pd.Timedelta(days=since.days)) / pd.Timedelta(days=1)
@@ -159,7 +159,8 @@ def _floats(series: "pd.Series") -> np.ndarray:
     try:
         return series.to_numpy(dtype=float, na_value=np.nan, copy=True)
     except (TypeError, ValueError):
-        return pd.to_numeric(series.astype(object), errors="coerce").to_numpy(dtype=float, na_value=np.nan, copy=True)
+        read: Any = pd.to_numeric(series.astype(object), errors="coerce")
+        return read.to_numpy(dtype=float, na_value=np.nan, copy=True)
 
 
 def _days(series: "pd.Series") -> np.ndarray:

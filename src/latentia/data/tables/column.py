@@ -25,6 +25,8 @@ DTYPE = re.compile(
 )
 # What a file that was written by someone else may ask for.
 MOST_STATES = 10_000
+# Beyond this, what float32 holds ends soon.
+LARGEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,9 @@ class Column:
         else:
             cells = numbers(series)
             fits, found = np.isfinite(cells) & self._holds(cells), f"hold no number that a {self.kind} takes"
-            x = self._scaled(np.where(fits, cells, self.spike or 1.0))
+            with np.errstate(over="ignore"):
+                x = self._scaled(np.where(fits, cells, self.spike or 1.0))
+            fits &= (np.abs(x) < LARGEST).all(1)
         filled = seen_cells(series)
         odd = filled & ~fits
         notes = []

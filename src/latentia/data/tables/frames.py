@@ -19,7 +19,7 @@ def is_table(data: Any) -> bool:
 
 
 def as_frame(data: Any) -> "pd.DataFrame":
-    """A frame with text headers, all different, and rows numbered from 0.
+    """A frame with text headers, all different.
 
     Raises:
         DataError: no table, or two columns of one name.
@@ -27,7 +27,7 @@ def as_frame(data: Any) -> "pd.DataFrame":
     import pandas as pd
 
     if isinstance(data, pd.DataFrame):
-        frame = data.reset_index(drop=True)
+        frame = data
     elif is_table(data):
         frame = _converted(data)
     elif isinstance(data, Mapping):

@@ -132,7 +132,7 @@ def _column(name: str, series: Any, seen: np.ndarray, kind: str | None) -> tuple
     if np.isinf(values).any():
         raise DataError(
             f"column {name!r} is infinite in {int(np.isinf(values).sum())} of {len(series)} cells (first in row "
-            f"{int(np.flatnonzero(seen)[np.isinf(values).argmax()])}); correct them, or leave them empty."
+            f"{cells.index[int(np.isinf(values).argmax())]}); correct them, or leave them empty."
         )
     states = states_of(cells)
     if len(states) == 1:

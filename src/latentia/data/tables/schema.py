@@ -88,11 +88,12 @@ class Schema:
         notes = [f"{name!r} is no column of the schema; it is ignored." for name in table.columns if name not in known]
         xs, seens = [], []
         for column in self.columns:
-            if column.name not in table.columns:
+            cells: Any = table.get(column.name)
+            if cells is None:
                 x, seen = np.zeros((len(table), column.width)), np.zeros(len(table), bool)
                 notes.append(f"there is no column {column.name!r}; it is taken as missing in every row.")
             else:
-                x, seen, more = column.encode(table[column.name])
+                x, seen, more = column.encode(cells)
                 notes += more
             xs.append(x)
             seens.append(np.repeat(seen[:, None], column.width, 1))
@@ -115,7 +116,9 @@ class Schema:
         seen = np.ones(rows.shape, bool) if mask is None else np.asarray(mask, dtype=bool)
         if seen.shape != rows.shape:
             raise DataError(f"mask has shape {seen.shape}, wanted {rows.shape} as x.")
-        cells = [c.decode(rows[:, at], seen[:, at].all(1)) for c, at in zip(self.columns, self.places, strict=True)]
+        cells = [
+            c.decode(rows[:, at], np.asarray(seen[:, at].all(1))) for c, at in zip(self.columns, self.places, strict=True)
+        ]
         return pd.concat(cells, axis=1)
 
     def log_slopes(self, x: Any) -> Tensor:
