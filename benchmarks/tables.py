@@ -289,7 +289,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--columns", action="store_true", help="print every column's figure")
     for name, kind, default in (
-        *(("latents", int, 16), ("width", int, 256), ("layers", int, 2), ("epochs", int, 100), ("batch", int, 256)),
+        *(("latents", int, 16), ("width", int, 256), ("layers", int, 2), ("epochs", int, 300), ("batch", int, 64)),
         *(("lr", float, 1e-3), ("draws", int, 1), ("beta", float, 1.0), ("floor", float, 0.05), ("weighted", int, 500)),
     ):
         parser.add_argument(f"--{name}", type=kind, default=default)

@@ -205,7 +205,7 @@ class Run(TakenAway):
 
         Args:
             data: as in ``score``; what is NaN, or an empty cell, is filled.
-            mask: likewise.
+            mask: of rows that are an array: True where observed.
             multiple: M, completed rows drawn besides the single answer.
             draws: K, draws a row.
             split: which rows of a data set.
