@@ -104,6 +104,19 @@ def test_missing_cells_are_filled_and_all_others_stay_as_they_are(run: Run) -> N
     assert run.impute(frame, draws=200).values.equals(found.values)
 
 
+def test_a_hurdle_is_filled_by_its_spike_or_by_its_mean(run: Run) -> None:
+    frame = table(60, seed=8, holes=0.0)
+    frame["gain"] = np.nan
+    typical, mean = (run.impute(frame, draws=100, answer=how).values["gain"] for how in ("typical", "mean"))
+    assert int((typical == 0).sum()) > 10
+    assert int((mean == 0).sum()) == 0, "no mean is the spike itself"
+    drawn = np.mean([one["gain"].to_numpy() for one in run.impute(frame, multiple=200, draws=500).draws], 0)
+    assert float(np.corrcoef(mean, drawn)[0, 1]) > 0.98
+    assert abs(float(mean.mean() - drawn.mean())) < 0.1 * float(drawn.mean())
+    with pytest.raises(LatentiaError, match="answer is 'median'"):
+        run.impute(frame, answer="median")  # pyright: ignore[reportArgumentType]
+
+
 def test_a_fit_fills_better_than_means_and_modes_do(run: Run) -> None:
     """Deterministic by its seeds; z explains most of each column."""
     whole, holed = table(200, seed=5, holes=0.0), table(200, seed=5, holes=0.3)
@@ -253,4 +266,8 @@ def test_a_run_on_a_table_is_measured_and_reported(run: Run, tmp_path: Path) -> 
     numbers = run.evaluate(draws=10)
     assert np.isfinite(numbers.elbo.value)
     assert dataset().schema == run.dataset().schema
-    assert "Reconstructions" in run.write_report(tmp_path / "r.html").read_text(encoding="utf-8")
+    page = run.write_report(tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Reconstructions" in page
+    section = page.split('<section id="columns">')[1].split("</section>")[0]
+    assert all(f">{name}</th>" in section for name in KINDS)
+    assert "category of 3 states" in section

@@ -1,12 +1,12 @@
 """Tables and arrays whose holes are filled, once or several times."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from latentia.core.errors import DataError
+from latentia.core.errors import DataError, LatentiaError, nearest
 from latentia.data import Schema
 from latentia.data.tables.cells import seen_cells
 from latentia.distributions import definite_row
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from latentia.runs.run import Run
 
 ROWS_AT_ONCE = 200
+Answer = Literal["typical", "mean"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class Completed:
     Attributes:
         values: one answer a hole. An array's is E[x | seen], (N, *x_shape). A table comes back as a table, its columns,
             order and types kept: the mean of a number, a count rounded, the most probable state of a category, and of a
-            hurdle its spike where that is at least as likely as not. The mean is that of the values that the model sees, so
-            that a positive column gets its geometric mean, which for its log-normal is the median.
+            hurdle its spike where that is at least as likely as not ("typical"), or its mean, spike and all ("mean"). The
+            mean is that of the values that the model sees, so that a positive column gets its geometric mean, which for its
+            log-normal is the median.
         draws: M completed rows each, drawn from p(missing | seen): arrays, or tables.
         sd: (N, *x_shape) the standard deviation of each value that the model sees, 0 where it was observed.
         effective: (N,) effective draws of z.
@@ -54,8 +56,11 @@ def impute_rows(
     split: str = "test",
     seed: int = 0,
     memory: int = DEFAULT_MEMORY,
+    answer: Answer = "typical",
 ) -> Completed:
     """See ``Run.impute``."""
+    if answer not in get_args(Answer):
+        raise LatentiaError(f"answer is {answer!r}; {nearest(str(answer), list(get_args(Answer)))}")
     rows, schema = rows_for(run, data, split, mask), schema_of(run)
     if rows.split.mask is None and rows.frame is None:
         raise DataError("nothing is missing in these rows; mark what is as NaN, or give a mask that is False there.")
@@ -69,7 +74,7 @@ def impute_rows(
     if schema is None:
         return Completed(mean, list(many), sd, effective, int((~seen).sum()), rows.notes)
     frame = rows.frame if rows.frame is not None else schema.decode(rows.split.values(), seen.expand_as(mean))
-    single = filled(schema, frame, typical(schema, mean))
+    single = filled(schema, frame, typical(schema, mean) if answer == "typical" else averaged(schema, mean))
     holes = sum(_holes(frame, name) for name in _names(schema))
     return Completed(single, [filled(schema, frame, one) for one in many], sd, effective, holes, rows.notes)
 
@@ -77,6 +82,17 @@ def impute_rows(
 def typical(schema: Schema, mean: Tensor) -> Tensor:
     """Rows of means (N, n_values) as rows that can be; see ``latentia.distributions.definite_row``."""
     return definite_row(layout_of(schema), mean)
+
+
+def averaged(schema: Schema, mean: Tensor) -> Tensor:
+    """As ``typical``, but every hurdle at its mean: of an error's square the smallest, though no cell may look like it."""
+    out = typical(schema, mean)
+    for column, place in zip(schema.columns, schema.places, strict=True):
+        if column.kind == "hurdle":
+            spike = ((column.spike or 0.0) - column.shift) / column.scale
+            out[:, place.start] = 0.0
+            out[:, place.stop - 1] = mean[:, place.start] * spike + mean[:, place.stop - 1]
+    return out
 
 
 def as_table(schema: Schema, x: Tensor) -> "pd.DataFrame":

@@ -20,7 +20,7 @@ from latentia.posteriors import Posterior
 from latentia.recipe import SIMULATED, Recipe
 from latentia.report import ReportContent, save_pictures, write_report
 from latentia.runs.folder import REPORT, Parts, read_folder, write_evaluation, write_folder, write_ladder
-from latentia.runs.imputing import Completed, as_table, impute_rows
+from latentia.runs.imputing import Answer, Completed, as_table, impute_rows
 from latentia.runs.inference import Check, Inference, infer
 from latentia.runs.rows import rows_for, schema_of
 from latentia.runs.scoring import Scored, score_rows
@@ -202,22 +202,24 @@ class Run:
         split: str = "test",
         seed: int = 0,
         memory: int = DEFAULT_MEMORY,
+        answer: Answer = "typical",
     ) -> Completed:
         """Rows with their holes filled by what the model believes of them.
 
         Args:
             data: as in ``score``; what is NaN, or an empty cell, is filled.
-            mask: likewise.
+            mask: of rows that are an array: True where observed.
             multiple: M, completed rows drawn besides the single answer.
             draws: K, draws a row.
             split: which rows of a data set.
             seed: of the draws.
             memory: bytes that one chunk of draws may take, about.
+            answer: what fills a table's hurdle, see ``Completed``.
 
         Raises:
             LatentiaError: nothing is missing, rows that do not fit, a likelihood of which a part has no density.
         """
-        return impute_rows(self, data, mask, multiple, draws, split, seed, memory)
+        return impute_rows(self, data, mask, multiple, draws, split, seed, memory, answer)
 
     def infer(
         self, observed: Mapping[str, Any], top: int = 10, check: Check = "none", draws: int = 10_000, seed: int = 0

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from latentia.report.material import Material
 from latentia.report.section import Section
+from latentia.report.sections.columns import columns
 from latentia.report.sections.curves import curves
 from latentia.report.sections.header import header
 from latentia.report.sections.heldout import heldout
@@ -22,6 +23,7 @@ from latentia.report.sections.traversals import traversals
 SECTIONS: dict[str, Callable[[Material], Section | None]] = {
     "recipe": recipe,
     "numbers": heldout,
+    "columns": columns,
     "ladder": ladder,
     "curves": curves,
     "plane": plane,
