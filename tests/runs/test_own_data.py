@@ -103,6 +103,9 @@ def test_a_frame_in_place_of_a_path_keeps_its_schema_but_no_rows(tmp_path: Path)
     again = load(tmp_path / "run")
     schema = again.known_recipe().data.schema_
     assert isinstance(schema, Schema)
+    x, mask, _ = schema.encode(people())
+    assert torch.equal(again.encode(people()), run.encode(x, mask))
+    assert again.evaluate(draws=2, data=people()).rows == 40
     assert schema == run.dataset().schema
     with pytest.raises(DataError, match="which is no named data set; pass the rows as data"):
         again.dataset()

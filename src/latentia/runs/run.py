@@ -94,12 +94,16 @@ class Run(TakenAway):
         Args:
             draws: K.
             split: which rows of the data set; only a name where ``data`` is an array.
-            data: another ``Dataset``, or rows (N, ...), all of which are used; None for the run's own.
+            data: another ``Dataset``, or rows (N, ...) or a table, all of which are used; None for the run's own.
             seed: of the draws.
             memory: bytes that one chunk of draws may take, about.
         """
-        whole = data is not None and not isinstance(data, Dataset)
-        rows = (checked_split(data)[0] if whole else self.dataset(data).split(split)).to(self.device)
+        if is_table(data):
+            rows = rows_for(self, data, split).split
+        elif data is not None and not isinstance(data, Dataset):
+            rows = checked_split(data)[0].to(self.device)
+        else:
+            rows = self.dataset(data).split(split).to(self.device)
         check_shape("a row of the data", rows.x_shape, self.model.x_shape, cure="evaluate on rows like those fitted on.")
         self.evaluation = evaluate_split(self.model, self.posterior, rows, split, draws, seed, memory)
         return self.evaluation

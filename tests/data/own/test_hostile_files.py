@@ -19,6 +19,7 @@ import torch
 from latentia.core.errors import DataError
 from latentia.data import read_data
 from latentia.data.reading import limits
+from latentia.data.reading.arrow_sizes import unpacked_bytes
 
 
 class Trap:
@@ -94,6 +95,14 @@ def test_what_unpacks_to_more_than_the_limit(kind: str, tmp_path: Path, small_li
     assert path.stat().st_size < 1 << 20
     with pytest.raises(DataError, match=limits.VARIABLE):
         read_data(path)
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4", "uncompressed"])
+def test_a_feather_file_of_few_rows_says_what_they_unpack_to(compression: str, tmp_path: Path) -> None:
+    """Three texts of a million letters and their offsets, a number's eight bytes a row, and little beside."""
+    stream = io.BytesIO()
+    pd.DataFrame({"text": ["a" * 1_000_000] * 3, "n": [1, 2, 3]}).to_feather(stream, compression=compression)
+    assert 3_000_000 <= unpacked_bytes(stream.getvalue()) <= 3_001_000
 
 
 def test_an_array_that_declares_more_than_it_holds(tmp_path: Path) -> None:

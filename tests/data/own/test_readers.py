@@ -37,8 +37,7 @@ def test_one_table_in_every_format_is_one_data_set(tmp_path: Path, a_frame: Call
 
 
 def test_polars_and_pyarrow_frames(a_frame: Callable[[int], pd.DataFrame]) -> None:
-    import polars as pl
-    import pyarrow as pa
+    pa, pl = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
 
     frame = a_frame(40)
     want = read_data(frame)
@@ -133,12 +132,13 @@ def test_what_values_are_taken_for(tmp_path: Path, refused: Any) -> None:
     )
 
 
-def save_images(folder: Path, colours: dict[str, tuple[int, ...]], size: tuple[int, int] = (6, 4)) -> None:
+def save_images(folder: Path, colours: dict[str, Any], size: tuple[int, int] = (6, 4)) -> None:
     for name, colour in colours.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = {1: "L", 3: "RGB", 4: "RGBA"}[len(colour)]
-        Image.new(mode, size, colour if len(colour) > 1 else colour[0]).save(path)
+        fill: Any = colour if len(colour) > 1 else colour[0]
+        Image.new(mode, size, fill).save(path)
 
 
 def test_folders_become_labels_and_splits(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_h5ad(sparse: str, tmp_path: Path) -> None:
 def test_an_anndata_that_anndata_wrote(tmp_path: Path) -> None:
     anndata = pytest.importorskip("anndata")
     counts = np.random.default_rng(0).poisson(1, (12, 5)).astype(np.float32)
-    obs = pd.DataFrame({"kind": pd.Categorical(list("ab") * 6)}, index=[f"c{i}" for i in range(12)])
+    obs = pd.DataFrame({"kind": pd.Categorical(list("ab") * 6)}, index=pd.Index([f"c{i}" for i in range(12)]))
     data = anndata.AnnData(counts, obs=obs, layers={"double": 2 * counts})
     data.write_h5ad(tmp_path / "a.h5ad")
     for source in (data, tmp_path / "a.h5ad"):

@@ -50,6 +50,12 @@ def test_every_class_gets_its_share_of_every_split(labels: list[int], shares: tu
             assert abs(int((codes[part.numpy()] == code).sum()) - of_class * size / len(codes)) < 2
 
 
+def test_a_rare_class_gets_its_share_too() -> None:
+    codes = (np.arange(1000) % 20 == 0).astype(int)
+    rows = split_rows(1000, (0.8, 0.1, 0.1), labels=codes)
+    assert [int(codes[part.numpy()].sum()) for part in rows] == [40, 5, 5]
+
+
 @quick
 @given(st.lists(st.integers(0, 12), min_size=10, max_size=150).filter(lambda g: len(set(g)) > 2), st.integers(0, 5))
 def test_no_group_stands_in_two_splits(groups: list[int], seed: int) -> None:
