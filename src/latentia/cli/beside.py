@@ -6,32 +6,44 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
 
 from latentia.cli.commands import say_written
-from latentia.cli.tables import picture_and_arrays, read_rows, write_npz
+from latentia.cli.row_commands import TABLES, check_out, write_tables
+from latentia.cli.tables import picture_and_arrays, write_npz
 from latentia.core.errors import DataError
-from latentia.data import Split, checked_split
+from latentia.data import Split
 from latentia.evaluation import Metric, Neighbors, NeighborSearch, WalkPath
 from latentia.report import save_grid
-from latentia.runs import Run, load
+from latentia.runs import Run, as_table, load, rows_for, schema_of
 
 # Queries in one picture; a table names them all.
 MOST_STRIPS = 24
 
 
 def interpolate_command(folder: Path, a: str, b: str, steps: int, path: str | None, split: str, out: Path | None) -> None:
-    """Walk from one row to another; a picture with the rows themselves at its ends, and the arrays."""
-    picture, arrays = picture_and_arrays(out, folder / "interpolation.png")
+    """Walk from one row to another; a picture with the rows themselves at its ends, and the arrays; of a table, a table."""
     run = load(folder)
+    schema = schema_of(run)
+    if schema is None:
+        picture, arrays = picture_and_arrays(out, folder / "interpolation.png")
+    else:
+        picture = arrays = out or folder / "interpolation.csv"
+        check_out(arrays, TABLES)
     ends = [_rows(run, text, split) for text in (a, b)]
     for text, rows in zip((a, b), ends, strict=True):
         if len(rows) != 1:
             raise DataError(f"{text} holds {len(rows)} rows, wanted one; give a file of one row, or a row's number.")
     z = run.walk(ends[0], ends[1], steps, cast("WalkPath | None", path))
     x, rows = run.decode_walk(z), [end.filled() for end in ends]
+    if schema is not None:
+        table = as_table(schema, torch.cat([rows[0].cpu(), x, rows[1].cpu()]))
+        table.insert(0, "step", np.array(["row", *range(steps), "row"], dtype=object))
+        say_written(*write_tables(arrays, [table]))
+        return
     write_npz(arrays, x=x.numpy(), z=z.numpy(), rows=torch.cat(rows).numpy())
     say_written(save_grid(picture, torch.cat([rows[0], x, rows[1]]), columns=len(x) + 2), arrays)
 
@@ -52,9 +64,17 @@ def neighbors_command(
     found = run.neighbors(itself, k, split, cast("Metric", metric), cast("NeighborSearch", method))
     lines = _lines(run, found, split)
     with target.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
+        told = _with_columns(run, lines, split)
+        writer = csv.DictWriter(file, list(told[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(lines)
+        writer.writerows(told)
+    if schema_of(run) is not None:
+        if as_json:
+            _print_json(found, split, lines)
+            return
+        _print_table(found, split, lines)
+        say_written(target)
+        return
     among = run.dataset().split(split)
     shown = min(MOST_STRIPS, len(queries))
     strips = [torch.cat([queries.filled()[q : q + 1], among.take(found.rows[q]).filled()]) for q in range(shown)]
@@ -73,9 +93,7 @@ def _rows(run: Run, text: str, split: str) -> Split:
         if int(text) >= len(part):
             raise DataError(f"there is no row {text} in {split}, whose rows run from 0 to {len(part) - 1}.")
         return part.take(torch.tensor([int(text)]))
-    section = run.known_recipe().data
-    x = read_rows(text, split, section.binarize if section.name == text else None, section.flatten).x
-    return x if isinstance(x, Split) else checked_split(x)[0]
+    return rows_for(run, text, split).split
 
 
 def _lines(run: Run, found: Neighbors, split: str) -> list[dict[str, Any]]:
@@ -91,6 +109,16 @@ def _lines(run: Run, found: Neighbors, split: str) -> list[dict[str, Any]]:
                 label = {"label": names[number] if names is not None else number}
             out.append({"query": query, "rank": rank, "row": row, **label, "distance": distance})
     return out
+
+
+def _with_columns(run: Run, lines: list[dict[str, Any]], split: str) -> list[dict[str, Any]]:
+    """The lines, each with the neighbor's own columns where the rows are a table's."""
+    schema = schema_of(run)
+    if schema is None:
+        return lines
+    rows = run.dataset().split(split).take(torch.tensor([line["row"] for line in lines]))
+    table = schema.decode(rows.values(), None if rows.mask is None else rows.mask)
+    return [{**line, **cells} for line, cells in zip(lines, table.to_dict("records"), strict=True)]
 
 
 def _print_json(found: Neighbors, split: str, lines: list[dict[str, Any]]) -> None:

@@ -8,10 +8,9 @@ from rich.console import Console
 from torch import Tensor
 
 from latentia.cli.row_commands import check_out, write_tables
-from latentia.cli.tables import Rows, picture_and_arrays, read_rows, table_writer, write_npz
+from latentia.cli.tables import picture_and_arrays, table_writer, write_npz
 from latentia.data import Dataset
 from latentia.evaluation import some_rows
-from latentia.recipe import SIMULATED
 from latentia.report import save_grid, save_pairs
 from latentia.runs import (
     REPORT,
@@ -22,6 +21,7 @@ from latentia.runs import (
     free_folder,
     load,
     read,
+    rows_for,
     write_evaluation,
 )
 from latentia.training import progress_for
@@ -121,16 +121,10 @@ def encode_command(folder: Path, data: str, out: Path, split: str) -> None:
     """Write posterior means and standard deviations of every row."""
     write = table_writer(out)
     run = load(folder)
-    section = run.known_recipe().data
-    own = section.name == data and section.path is None
-    if own and data == SIMULATED:
-        part = run.dataset().split(split)
-        rows = Rows(part, None, [])
-    else:
-        rows = read_rows(data, split, section, section.binarize if own else None)
+    rows = rows_for(run, data, split)
     for note in rows.notes:
         sys.stderr.write(f"{note}\n")
-    mean, sd = run.encode_with_sd(rows.x)
+    mean, sd = run.encode_with_sd(rows.split)
     write(mean.flatten(1).numpy(), sd.flatten(1).numpy(), rows.labels)
     say_written(out)
 

@@ -1,48 +1,14 @@
-"""Rows in and tables out: whatever a run can read in; .csv, .npz and .parquet out."""
+"""Encodings and arrays out: .csv, .npz and .parquet."""
 
 import csv
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from latentia.core.errors import DataError, nearest
-from latentia.data import DATASETS, Binarize, Split, load_data, new_rows
-from latentia.recipe import DataSection
+from latentia.core.errors import DataError
 
 Write = Callable[[np.ndarray, np.ndarray, np.ndarray | None], None]
-
-
-class Rows(NamedTuple):
-    """Rows to encode, their labels if there are any, and sentences about what could not be read."""
-
-    x: Split
-    labels: np.ndarray | None
-    notes: list[str]
-
-
-def read_rows(data: str, split: str, section: DataSection, binarize: Binarize | None = None) -> Rows:
-    """Rows of a named data set's split, or of a file or folder by the rules of the rows that a run was fitted on.
-
-    Args:
-        data: the name or the path.
-        split: which rows of a named data set.
-        section: what the run's recipe says of its data.
-        binarize: how a named set was read when the model was fitted; None for what is usual with it.
-
-    Raises:
-        DataError: no such data set or file, or no rows in it.
-    """
-    if data in DATASETS and not Path(data).exists():
-        part = load_data(data, binarize, flatten=section.flatten).split(split)
-        return Rows(part, None if part.labels is None else part.labels.numpy(), [])
-    if not Path(data).exists():
-        if Path(data).suffix or "/" in data:
-            raise DataError(f"{data} does not exist; check the path.")
-        raise DataError(f"there is no data set, file or folder {data!r}; {nearest(data, list(DATASETS))}")
-    rows, labels, notes = new_rows(data, section.schema_, section.options())
-    return Rows(rows.flattened() if section.flatten else rows, labels, notes)
 
 
 def table_writer(path: Path) -> Write:

@@ -3,11 +3,12 @@
 from latentia.runs.checkpoints import SECONDS
 from latentia.runs.fitting import StoppedRun, fit, fit_recipe, fit_wanted, read
 from latentia.runs.folder import EVALUATION, METRICS, RECIPE, REPORT, WEIGHTS, check_free, free_folder, write_evaluation
-from latentia.runs.imputing import Completed
+from latentia.runs.imputing import Completed, as_table
 from latentia.runs.inference import Belief, Check, Inference, infer
 from latentia.runs.method import for_learner
 from latentia.runs.place import Place, Stage, UnsavedRun, stage
 from latentia.runs.resuming import go_on, resume
+from latentia.runs.rows import rows_for, schema_of
 from latentia.runs.run import Run, load
 from latentia.runs.scoring import Part, Scored
 from latentia.runs.simulated import simulated
@@ -30,6 +31,7 @@ __all__ = [
     "Stage",
     "StoppedRun",
     "UnsavedRun",
+    "as_table",
     "check_free",
     "fit",
     "fit_recipe",
@@ -41,6 +43,8 @@ __all__ = [
     "load",
     "read",
     "resume",
+    "rows_for",
+    "schema_of",
     "simulated",
     "stage",
     "write_evaluation",

@@ -1,6 +1,7 @@
 """Rows for a fitted run from whatever a user has: a split's name, an array with holes, a table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,12 +9,11 @@ import torch
 from torch import Tensor
 
 from latentia.core.checks import check_shape
-from latentia.core.errors import DataError, RecipeError
-from latentia.data import DATASETS, Dataset, Schema, Split, checked_split, load_data
-from latentia.data.reading.options import options_from
-from latentia.data.reading.sources import is_path, material_of
-from latentia.data.tables.frames import as_frame, is_table
+from latentia.core.errors import DataError, RecipeError, nearest
+from latentia.data import DATASETS, Dataset, Schema, Split, checked_split, is_path, load_data, new_rows
+from latentia.data.tables.frames import is_table
 from latentia.distributions import ColumnLayout
+from latentia.recipe import DataSection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,12 +32,14 @@ class Rows:
         frame: the table that they came from, or None.
         names: of the values of a row or, with a schema, of its columns; None where they have none.
         notes: sentences about cells that could not be read.
+        labels: a name or number of each row's class, or None.
     """
 
     split: Split
     frame: "pd.DataFrame | None"
     names: tuple[str, ...] | None
     notes: list[str]
+    labels: np.ndarray | None = None
 
 
 def schema_of(run: "Run") -> Schema | None:
@@ -53,12 +55,13 @@ def layout_of(schema: Schema) -> ColumnLayout:
     return ColumnLayout([c.kind for c in columns], schema.widths, [c.name for c in columns])
 
 
-def rows_for(run: "Run", data: Any, split: str, mask: Any = None) -> Rows:
+def rows_for(run: "Run", data: Any, split: str = "test", mask: Any = None) -> Rows:
     """Rows as a run's model takes them; what is NaN in an array is missing.
 
     Args:
         run: the run.
-        data: a table, rows (N, ...), a file of either, a named data set, a ``Split``, a ``Dataset``; None for the run's own.
+        data: a table, rows (N, ...), a file or folder of either, a named data set, a ``Split``, a ``Dataset``; None for the
+            run's own.
         split: which rows of a data set.
         mask: of rows that are an array: (N, *prefix of x_shape) True where observed.
 
@@ -67,43 +70,31 @@ def rows_for(run: "Run", data: Any, split: str, mask: Any = None) -> Rows:
         ShapeError: rows of another shape than those fitted on.
     """
     schema = schema_of(run)
-    if isinstance(data, str) and data in DATASETS:
-        section = run.known_recipe().data
-        binarize = section.binarize if section.name == data else None
-        data = load_data(data, binarize, flatten=section.flatten)
-    if is_path(data):
-        data, mask = _read(run, data, mask)
-    if is_table(data):
-        if schema is None:
-            raise DataError("this run was not fitted on a table, so its columns mean nothing to it; give rows as an array.")
-        frame = as_frame(data)
-        x, seen, notes = schema.encode(frame)
-        found = Rows(checked_split(x, mask=seen)[0], frame, _names(schema), notes)
+    section = DataSection() if isinstance(run.recipe, RecipeError) else run.recipe.data
+    own = isinstance(data, str) and section.name == data and section.path is None
+    if isinstance(data, str) and not own and not Path(data).exists():
+        if data not in DATASETS:
+            raise DataError(f"there is no data set, file or folder {data!r}; {nearest(data, list(DATASETS))}")
+        data = load_data(data, flatten=section.flatten)
+    if own or data is None or isinstance(data, Dataset):
+        whole = run.dataset(None if own else data)
+        part = whole.split(split)
+        found = Rows(_frozen(part), None, whole.value_names, [], None if part.labels is None else part.labels.cpu().numpy())
     elif isinstance(data, Split):
         found = Rows(_frozen(data), None, None, [])
-    elif data is None or isinstance(data, Dataset):
-        whole = run.dataset(data)
-        found = Rows(_frozen(whole.split(split)), None, whole.value_names, [])
+    elif is_path(data) or is_table(data):
+        if is_table(data) and schema is None:
+            raise DataError("this run was not fitted on a table, so its columns mean nothing to it; give rows as an array.")
+        rows, labels, notes, frame = new_rows(data, schema, {**section.options(), "nan": "missing"})
+        found = Rows(rows.flattened() if section.flatten else rows, None if schema is None else frame, None, notes, labels)
+        found = found if mask is None else replace(found, split=checked_split(rows.values(), mask=mask)[0])
     else:
         values, seen = _holed(data, mask)
         found = Rows(checked_split(values, mask=seen)[0], None, None, [])
     cure = "give rows (N, ...) shaped like those fitted on."
     check_shape("a row of the data", found.split.x_shape, run.model.x_shape, cure=cure)
-    if schema is not None and found.frame is None:
-        found = Rows(found.split, None, _names(schema), [])
-    return Rows(found.split.to(run.device), found.frame, found.names, found.notes)
-
-
-def _read(run: "Run", path: Any, mask: Any) -> tuple[Any, Any]:
-    """A table, or an array and its mask, as the run's own file was read."""
-    said = {} if isinstance(run.recipe, RecipeError) else run.recipe.data.options()
-    of_its_cut = ("label", "group", "split", "splits", "split_seed", "valid", "test", "kinds", "nan")
-    found = material_of(path, options_from({k: v for k, v in said.items() if k not in of_its_cut}))
-    return (found.frame, None) if found.frame is not None else (found.x, found.mask if mask is None else mask)
-
-
-def _names(schema: Schema) -> tuple[str, ...]:
-    return tuple(column.name for column in schema.columns)
+    names = found.names if schema is None else tuple(column.name for column in schema.columns)
+    return replace(found, split=found.split.to(run.device), names=names)
 
 
 def _frozen(split: Split) -> Split:

@@ -11,8 +11,7 @@ from torch import Tensor
 from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import DataError, RecipeError
-from latentia.data import DATASETS, Dataset, Split, as_dataset, checked_split, load_data, read_again
-from latentia.data.tables.frames import is_table
+from latentia.data import DATASETS, Dataset, Split, as_dataset, load_data, read_again
 from latentia.distributions import DRAWS_FOR_A_MEAN, discrete_columns, point
 from latentia.evaluation import DEFAULT_MEMORY, Evaluation, Ladder, evaluate_split, expected_x, mean_and_error, quiet
 from latentia.models import GenerativeModel
@@ -98,12 +97,8 @@ class Run(TakenAway):
             seed: of the draws.
             memory: bytes that one chunk of draws may take, about.
         """
-        if is_table(data):
-            rows = rows_for(self, data, split).split
-        elif data is not None and not isinstance(data, Dataset):
-            rows = checked_split(data)[0].to(self.device)
-        else:
-            rows = self.dataset(data).split(split).to(self.device)
+        whole = data is None or isinstance(data, Dataset)
+        rows = self.dataset(data).split(split).to(self.device) if whole else rows_for(self, data, split).split
         check_shape("a row of the data", rows.x_shape, self.model.x_shape, cure="evaluate on rows like those fitted on.")
         self.evaluation = evaluate_split(self.model, self.posterior, rows, split, draws, seed, memory)
         return self.evaluation
@@ -317,11 +312,9 @@ class Run(TakenAway):
         )
 
     def _batches(self, x: Any, mask: Any) -> list[Batch]:
-        if is_table(x):
-            return list(rows_for(self, x, "test").split.batches(ROWS_AT_ONCE))
-        split = x if isinstance(x, Split) else checked_split(x, mask=mask)[0]
-        check_shape("a row of x", split.x_shape, self.model.x_shape, cure="give rows (N, ...) shaped like those fitted on.")
-        return list(split.to(self.device).batches(ROWS_AT_ONCE))
+        rows = x.to(self.device) if isinstance(x, Split) else rows_for(self, x, mask=mask).split
+        check_shape("a row of x", rows.x_shape, self.model.x_shape, cure="give rows (N, ...) shaped like those fitted on.")
+        return list(rows.batches(ROWS_AT_ONCE))
 
 
 def known(recipe: Recipe | RecipeError) -> Recipe:

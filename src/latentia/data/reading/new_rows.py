@@ -20,11 +20,12 @@ ASIDE = ("label", "group", "split")
 
 
 class NewRows(NamedTuple):
-    """Rows, whatever names their classes (or None), and sentences about what could not be read."""
+    """Rows, whatever names their classes (or None), sentences about what could not be read, and the table they came from."""
 
     rows: Split
     labels: np.ndarray | None
     notes: list[str]
+    frame: Any = None
 
 
 def new_rows(source: Any, schema: Schema | None = None, options: Mapping[str, Any] | None = None) -> NewRows:
@@ -60,10 +61,10 @@ def new_rows(source: Any, schema: Schema | None = None, options: Mapping[str, An
     frame = material.frame
     labels = frame[label].to_numpy(dtype=object) if label in frame.columns else None
     if schema is None:
-        return NewRows(_plain(frame, material.shown), labels, material.notes)
+        return NewRows(_plain(frame, material.shown), labels, material.notes, frame)
     encoded = schema.encode(frame)
     split = Split(encoded.x, mask=None if bool(encoded.mask.all()) else encoded.mask)
-    return NewRows(split, labels, [*material.notes, *encoded.notes])
+    return NewRows(split, labels, [*material.notes, *encoded.notes], frame)
 
 
 def _plain(frame: Any, shown: str) -> Split:
