@@ -76,7 +76,5 @@ def test_an_ascent_remembers_its_answer(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_was_kept_of_other_parts_is_refused() -> None:
     kept = Joint(*parts()).memory()
     other = Decoded(StandardNormal(D), MLP(D, [9], V), Bernoulli())
-    with pytest.raises(
-        ShapeError, match=r"last.weight was kept with shape \(6, 8\), wanted \(6, 9\); the parts"
-    ):
+    with pytest.raises(ShapeError, match=r"last.weight was kept with shape \(6, 8\), wanted \(6, 9\); the parts"):
         Joint(other, parts()[1]).restore(kept)
