@@ -1,7 +1,7 @@
 """Anomalies in eight sets of ADBench (Han et al. 2022): one recipe here, PyOD's VAE, and three things that need no network.
 
     pip install "latentia[bench]"
-    LATENTIA_DATA=... python benchmarks/anomalies.py                 # 5 seeds; about ten minutes on one core
+    LATENTIA_DATA=... python benchmarks/anomalies.py                 # 5 seeds; twelve minutes of a core, nine of them PyOD's
     LATENTIA_DATA=... python benchmarks/anomalies.py --seeds 1 --sets cardio WDBC
 
 Reads adbench/*.npz (keys X and y) below LATENTIA_DATA; all rows of each set, none left out. Every method gets the same rows,
