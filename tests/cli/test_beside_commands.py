@@ -107,7 +107,7 @@ MISTAKES: dict[str, tuple[tuple[object, ...], str]] = {
     "path": (("interpolate", "RUN", 3, 4, "--path", "round"), "there is no path 'round'; known: spherical, linear"),
     "picture": (("interpolate", "RUN", 3, 4, "--out", "x.jpg"), "x.jpg ends in .jpg, wanted .png or .npz"),
     "nowhere": (("interpolate", "RUN", 3, 4, "--out", "nowhere/x.png"), "the folder nowhere does not exist"),
-    "shape": (("neighbors", "RUN", "small.npy"), "a row of x has shape (5,)"),
+    "shape": (("neighbors", "RUN", "small.npy"), "a row of the data has shape (5,)"),
     "metric": (("neighbors", "RUN", 3, "--metric", "l2"), "there is no metric 'l2'; known: euclidean, cosine"),
     "k": (("neighbors", "RUN", 3, "-k", 2000), "2000 neighbors were asked for, and there are 1437 rows"),
     "table": (("neighbors", "RUN", 3, "--out", "x.json"), "x.json ends in .json, wanted .csv"),

@@ -170,7 +170,7 @@ def test_a_wrong_array_is_refused_in_one_line(work: Path) -> None:
     for name, message in (
         ("text.npy", "has a header and no rows"),
         ("objects.npy", "holds pickled objects"),
-        ("small.npy", "a row of x has shape (5,)"),
+        ("small.npy", "a row of the data has shape (5,)"),
     ):
         done = latentia("encode", "runs/digits", name, "--out", "z.csv", cwd=work)
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr

@@ -235,7 +235,7 @@ def test_a_disk_that_is_read_only(zygote: Zygote) -> None:
 )
 def test_what_would_change_the_recipe_is_refused(others: tuple[str, ...], zygote: Zygote) -> None:
     refused = zygote.run("fit", "--resume", "run", *others)
-    name = others[0] if others[0].startswith("--") else "DATA|RECIPE"
+    name = others[0] if others[0].startswith("--") else "DATA|RECIPE|PATH"
     assert (refused.status, refused.err) == (
         1,
         f"latentia: {name} has no place beside --resume: run goes on by the recipe it was begun with, or no recipe would "

@@ -71,7 +71,7 @@ def test_a_data_file_that_vanished_is_said(tmp_path: Path, monkeypatch: pytest.M
     from latentia.data import from_arrays
 
     name, found = "frey_faces", from_arrays(ROWS, name="frey_faces")
-    monkeypatch.setattr("latentia.runs.fitting.load_data", lambda *_: found)
+    monkeypatch.setattr("latentia.runs.material.load_data", lambda *_, **__: found)
     recipe = {**RECIPE, "data": {"name": name}}
     fit_recipe(recipe, folder=tmp_path / "run", progress=BreaksOff(5))
     monkeypatch.undo()

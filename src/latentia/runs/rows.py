@@ -73,9 +73,10 @@ def rows_for(run: "Run", data: Any, split: str = "test", mask: Any = None) -> Ro
     section = DataSection() if isinstance(run.recipe, RecipeError) else run.recipe.data
     own = isinstance(data, str) and section.name == data and section.path is None
     if isinstance(data, str) and not own and not Path(data).exists():
-        if data not in DATASETS:
+        if data in DATASETS:
+            data = load_data(data, flatten=section.flatten)
+        elif Path(data).name == data and not Path(data).suffix:
             raise DataError(f"there is no data set, file or folder {data!r}; {nearest(data, list(DATASETS))}")
-        data = load_data(data, flatten=section.flatten)
     if own or data is None or isinstance(data, Dataset):
         whole = run.dataset(None if own else data)
         part = whole.split(split)

@@ -11,7 +11,8 @@ from torch import Tensor
 from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import DataError, RecipeError
-from latentia.data import DATASETS, Dataset, Split, as_dataset, load_data, read_again
+from latentia.data import DATASETS, Dataset, Split, as_dataset, checked_split, load_data, read_again
+from latentia.data.tables.frames import is_table
 from latentia.distributions import DRAWS_FOR_A_MEAN, discrete_columns, point
 from latentia.evaluation import DEFAULT_MEMORY, Evaluation, Ladder, evaluate_split, expected_x, mean_and_error, quiet
 from latentia.models import GenerativeModel
@@ -312,7 +313,8 @@ class Run(TakenAway):
         )
 
     def _batches(self, x: Any, mask: Any) -> list[Batch]:
-        rows = x.to(self.device) if isinstance(x, Split) else rows_for(self, x, mask=mask).split
+        rows = x if isinstance(x, Split) else rows_for(self, x).split if is_table(x) else checked_split(x, mask=mask)[0]
+        rows = rows.to(self.device)
         check_shape("a row of x", rows.x_shape, self.model.x_shape, cure="give rows (N, ...) shaped like those fitted on.")
         return list(rows.batches(ROWS_AT_ONCE))
 

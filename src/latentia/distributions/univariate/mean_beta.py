@@ -64,6 +64,21 @@ class MeanBeta(Parametric):
     def variance(self) -> Tensor:
         return self.mu * (1 - self.mu) / (1 + self.concentration)
 
+    @property
+    def mode(self) -> Tensor:
+        """Where the density is largest; where it rises without bound, the end of more mass."""
+        a, b = self.concentration1, self.concentration0
+        inner = (a > 1) & (b > 1)
+        high = torch.where(inner, (a - 1) / torch.where(inner, a + b - 2, 1.0), (a >= b).to(a.dtype))
+        return _inner(high)
+
+    def entropy(self) -> Tensor:
+        """Differential entropy in nats."""
+        a, b = self.concentration1, self.concentration0
+        log_beta = torch.lgamma(a) + torch.lgamma(b) - torch.lgamma(self.concentration)
+        digamma = torch.special.digamma
+        return log_beta - (a - 1) * digamma(a) - (b - 1) * digamma(b) + (a + b - 2) * digamma(self.concentration)
+
 
 def _inner(x: Tensor) -> Tensor:
     """The nearest numbers whose two logarithms are finite."""
