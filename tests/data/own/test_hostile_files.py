@@ -18,7 +18,7 @@ import torch
 
 from latentia.core.errors import DataError
 from latentia.data import read_data
-from latentia.data.reading import limits
+from latentia.data.reading import count_files, limits
 from latentia.data.reading.arrow_sizes import unpacked_bytes
 
 
@@ -130,9 +130,22 @@ def test_hdf5_does_not_lead_to_other_files(tmp_path: Path) -> None:
         layout = h5py.VirtualLayout((3, 2), "f8")
         layout[:] = h5py.VirtualSource(str(tmp_path / "secret.h5"), "X", (3, 2))
         file.create_virtual_dataset("X", layout)
-    for name, words in (("link", "a link that leads elsewhere"), ("raw", "in another file"), ("virtual", "in another file")):
+    for name, words in (
+        ("link", "a link there that leads elsewhere"),
+        ("raw", "in another file"),
+        ("virtual", "in another file"),
+    ):
         with pytest.raises(DataError, match=words):
             read_data(tmp_path / f"{name}.h5ad")
+
+
+def test_a_file_on_which_hdf5_runs_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by spoilt bytes: a text of no length in the heap, over which the library never gets."""
+    monkeypatch.setattr(count_files, "SECONDS", 2.0)
+    path = tmp_path / "a.h5ad"
+    path.write_bytes(gzip.decompress((Path(__file__).parent / "endless.h5ad.gz").read_bytes()))
+    with pytest.raises(DataError, match=r"is an HDF5 file that is damaged \(no end of it after 2 s\)"):
+        read_data(path)
 
 
 def test_pictures_are_not_sought_outside_of_the_folder(tmp_path: Path) -> None:

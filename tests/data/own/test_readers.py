@@ -216,7 +216,7 @@ def test_h5ad(sparse: str, tmp_path: Path) -> None:
     assert data.value_names == ("g0", "g1", "g2", "g3", "g4")
     assert data.label_names == ("a", "b")
     assert np.array_equal(np.sort(whole(data).numpy(), 0), np.sort(counts, 0))
-    with pytest.raises(ValueError, match=r"obs in .* has no column 'knd'; did you mean 'kind'\?"):
+    with pytest.raises(ValueError, match=r"a\.h5ad has no column 'knd' in obs; did you mean 'kind'\?"):
         read_data(path, label="knd")
 
 
