@@ -130,7 +130,8 @@ def main() -> None:
             # Room for what was declared, for its unpacking and for the interpreter; a bomb that was not declared ends here.
             room = 4 * asked["most_bytes"] + (1 << 30)
             resource.setrlimit(resource.RLIMIT_AS, (room, resource.getrlimit(resource.RLIMIT_AS)[1]))
-        np.savez(asked["out"], **take(asked["path"], asked["place"], asked["columns"], asked["most_bytes"]))
+        arrays: dict[str, Any] = take(asked["path"], asked["place"], asked["columns"], asked["most_bytes"])
+        np.savez(asked["out"], **arrays)
         told = {}
     except Refused as refused:
         told = refused.told
