@@ -186,6 +186,14 @@ def test_damaged_files_are_refused_by_name_in_one_line(saved: Path, file: str, t
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("file", ["recipe.json", "evaluation.json", "environment.json"])
+def test_a_file_of_a_gigabyte_is_refused_unread(saved: Path, file: str) -> None:
+    with (saved / file).open("r+b") as grown:
+        grown.truncate(1 << 30)  # a hole, which takes no room on the disk
+    with pytest.raises(LatentiaError, match=rf"{file} is larger than 64 MiB"):
+        load(saved)
+
+
 def test_a_folder_that_holds_something_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years")
     with pytest.raises(RunError, match=r"is not empty"):

@@ -19,6 +19,7 @@ from latentia.recipe.overrides import said_keys, with_overrides
 from latentia.recipe.paths import confined
 from latentia.recipe.schema import (
     FORMAT,
+    LARGEST_JSON,
     Component,
     FitSection,
     Recipe,
@@ -30,6 +31,7 @@ from latentia.recipe.source import with_source
 
 __all__ = [
     "FORMAT",
+    "LARGEST_JSON",
     "SIMULATED",
     "Component",
     "DataSection",

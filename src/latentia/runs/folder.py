@@ -14,7 +14,7 @@ from latentia.core.errors import RunError
 from latentia.evaluation import Evaluation, Ladder
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
-from latentia.recipe import FORMAT, Recipe, build, read_recipe
+from latentia.recipe import FORMAT, LARGEST_JSON, Recipe, build, read_recipe
 from latentia.report import ladder_chart, standalone
 from latentia.runs.checkpoints import CHECKPOINTS
 from latentia.runs.lock import LOCK
@@ -228,9 +228,13 @@ def _list(values: dict[str, Any], key: str) -> list[Any]:
 
 def _optional(path: Path) -> dict[str, Any]:
     try:
+        if path.is_file() and path.stat().st_size > LARGEST_JSON:
+            raise _foreign(path, f"is larger than {LARGEST_JSON >> 20} MiB, which Latentia never writes")
         values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except OSError as error:
         raise RunError(f"{path} cannot be read ({_reason(error)}); make it readable, or {CURES[path.name]}") from None
+    except RunError:
+        raise
     except (ValueError, RecursionError) as error:
         raise _foreign(path, f"is not JSON ({_reason(error)})") from None
     if not isinstance(values, dict):
