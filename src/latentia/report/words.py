@@ -169,6 +169,7 @@ def _model(recipe: Mapping[str, Any]) -> str:
     network = _network(own)
     if network or family:
         what = f"{with_article(spoken(family))} distribution of each value" if family else "a distribution of the row"
+        what = "a likelihood of its own for each column" if family == "columns" else what
         sentence += f"; a decoder{network} turns them into {what}{options(family_options)}"
     elif name and name != "decoded":
         sentence += f"; the model is {spoken(name)}{options(own)}"
