@@ -233,8 +233,8 @@ def show(share: float, found: dict[str, list[dict[str, float]]], seconds: dict[s
     title = f"{share:.0%} of cells hidden; {o.rows} rows to learn from, {o.test} filled, {o.seeds} seeds (± over them)"
     table = Table("method", "error of numbers", "categories right", "seconds", title=title, title_justify="left")
     for name, many in found.items():
-        cells = [[np.mean([one[n] for n in names]) for one in many] for names in (NUMBERS, WORDS)]
-        table.add_row(name, *(f"{np.mean(c):.4f} ± {np.std(c):.4f}" for c in cells), f"{seconds[name]:.0f}")
+        cells = [[float(np.mean([one[n] for n in names])) for one in many] for names in (NUMBERS, WORDS)]
+        table.add_row(name, *(_told(c) for c in cells), f"{seconds[name]:.0f}")
     console.print(table)
 
 
@@ -276,6 +276,11 @@ def synthetic(options: argparse.Namespace) -> None:
     table.add_row("mean", f"{np.mean(list(real.values())):.3f}", f"{mean.mean():.3f} ± {mean.std():.3f}")
     table.add_row("TVAE as published", "0.669", "0.626")
     console.print(table)
+
+
+def _told(values: list[float]) -> str:
+    """Their mean and, of several seeds, the spread."""
+    return f"{np.mean(values):.4f}" + (f" ± {np.std(values, ddof=1):.4f}" if len(values) > 1 else "")
 
 
 def main() -> None:
