@@ -6,11 +6,11 @@ Self-normalized importance sampling; see Owen (2013), Monte Carlo theory, method
 import math
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from latentia.core import Batch
 from latentia.evaluation.draws import DEFAULT_MEMORY, draw_chunks, quiet
+from latentia.evaluation.weighing import Weighing
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.weights import log_weights
@@ -58,27 +58,13 @@ def weighted_mean(
     """
     rows, n_values = len(batch.x), model.x_shape.numel() + model.z_shape.numel()
     sizes = draw_chunks(draws, rows, n_values, memory)
-    highest = torch.full((rows,), -math.inf, dtype=torch.float64, device=batch.x.device)
-    first = second = highest.new_zeros(())  # sums of v (1, z) and of v^2 (1, z, z^2), v a weight in units of the highest
+    weighing = Weighing(rows, batch.x.device)
     with quiet(model, posterior, seed):
         q = posterior.infer(model, batch)
         for size in sizes:
-            draw = q.sample((size,))
-            w = log_weights(model, q, batch, draw).double()
-            top = torch.maximum(highest, w.amax(0))
-            # Two infinities differ by NaN: nothing was possible before, and nothing is now.
-            shrink = (highest - top).nan_to_num(nan=-math.inf).exp().unsqueeze(-1)
-            v = (w - torch.where(top > -math.inf, top, 0.0)).exp()
-            highest = top
-            z = draw.double().reshape(size, rows, -1)
-            one = torch.ones_like(z[..., :1])
-            first = first * shrink + torch.einsum("kb,kbd->bd", v, torch.cat([one, z], -1))
-            second = second * shrink**2 + torch.einsum("kb,kbd->bd", v**2, torch.cat([one, z, z**2], -1))
-    total, square = first[:, :1], second[:, :1]
-    mean = first[:, 1:] / total
-    cross, moment = second[:, 1:].chunk(2, -1)
-    error = (moment - 2 * mean * cross + mean**2 * square).clamp_min(0).sqrt() / total
-    effective = torch.where(total > 0, total**2 / square, 0.0).squeeze(-1)
-    log_px = highest + total.squeeze(-1).log() - math.log(draws)
+            z = q.sample((size,))
+            v = weighing.add(log_weights(model, q, batch, z))
+            weighing.sum("z", v, z.reshape(size, rows, -1), errors=True)
     shape = (rows, *model.z_shape)
-    return Weighted(mean.reshape(shape), error.reshape(shape), effective, log_px)
+    mean, error = weighing.mean("z").reshape(shape), weighing.error("z").reshape(shape)
+    return Weighted(mean, error, weighing.effective, weighing.log_total - math.log(draws))
