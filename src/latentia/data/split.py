@@ -41,13 +41,13 @@ class Split:
 
     def batch(self, rows: Tensor) -> Batch:
         """The rows numbered ``rows`` (B,), in that order."""
-        x = self.stored[rows].to(torch.float32)
+        x = self.stored.index_select(0, rows).to(torch.float32)
         if self.scale != 1.0:
             x = x * self.scale
         if self.draw_bits:
             x = torch.bernoulli(x)
-        given = None if self.given is None else self.given[rows]
-        mask = None if self.mask is None else self.mask[rows]
+        given = None if self.given is None else self.given.index_select(0, rows)
+        mask = None if self.mask is None else self.mask.index_select(0, rows)
         return Batch(x, rows, len(self), given, mask)
 
     def batches(

@@ -64,7 +64,9 @@ class Family(nn.Module, ABC):
 
 def split_raw(raw: Tensor, event_dim: int) -> tuple[Tensor, ...]:
     """(..., R, *event) -> R tensors (..., *event)."""
-    return raw.unbind(-1 - event_dim)
+    axis = -1 - event_dim
+    # The gradient of a view is a view; that of an unbinding is a copy.
+    return (raw.squeeze(axis),) if raw.shape[axis] == 1 else raw.unbind(axis)
 
 
 def positive(raw: Tensor) -> Tensor:

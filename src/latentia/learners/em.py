@@ -118,13 +118,16 @@ class ExpectationMaximization(Learner):
             z = plain_draws(q, self.draws)
             before = terms(self.model, q, batch, z)
             bound, rate = before.weights().mean(), before.rate().mean()
-        skipped, norm = ~(torch.isfinite(bound) & torch.isfinite(rate)), torch.zeros_like(bound)
+        cause, norm = bound + rate, torch.zeros_like(bound)
+        skipped = ~torch.isfinite(cause)
         for _ in range(self.m_steps):
             begin_step(self.optimizer, self.lr)
             loss = -self.model.log_joint(z, batch).mean()
             loss.backward()
             # Once a step was skipped, so are those after it.
-            norm, skipped = take_step(self.optimizer, self.parameters, ~skipped & torch.isfinite(loss.detach()))
+            cause = cause + loss.detach()
+            norm, skipped = take_step(self.optimizer, self.parameters, cause)
+            cause = cause + norm
         return {"bound": bound, "rate": rate, "grad_norm": norm, "skipped": skipped}
 
     def check(self, total_steps: int) -> None:

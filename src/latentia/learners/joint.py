@@ -15,7 +15,7 @@ from latentia.core.errors import LatentiaError
 from latentia.gradients import AnalyticKL, Auto, Gradient
 from latentia.learners.base import Learner
 from latentia.learners.schedules import KLWeight, LearningRate, check_schedules
-from latentia.learners.stepping import begin_step, check_step, fused_adam, take_step
+from latentia.learners.stepping import begin_step, check_step, fused_adam, half_precision, take_step
 from latentia.models import GenerativeModel, HasCoordinateAscent
 from latentia.posteriors import Posterior
 
@@ -85,12 +85,12 @@ class Joint(Learner):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         begin_step(self.optimizer, self.lr)
         self.posterior.before_step(self.model, batch)
-        with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+        with half_precision(batch.x.device, self.precision == "bf16"):
             q = self.posterior.infer(self.model, batch)
             estimate = self.gradient(self.bound, self.model, q, batch, self.draws, self.kl_schedule.at(self.steps))
         loss = -estimate.surrogate.mean()
         loss.backward()
-        norm, skipped = take_step(self.optimizer, self.parameters, torch.isfinite(loss.detach()), self.clip)
+        norm, skipped = take_step(self.optimizer, self.parameters, loss.detach(), self.clip)
         self.steps += 1
         return {
             "bound": estimate.bound.mean(),

@@ -18,7 +18,7 @@ from latentia.gradients.base import plain_draws
 from latentia.learners.base import Learner
 from latentia.learners.joint import Precision
 from latentia.learners.schedules import KLWeight, LearningRate, check_schedules
-from latentia.learners.stepping import begin_step, check_step, fused_adam, take_step
+from latentia.learners.stepping import begin_step, check_step, fused_adam, half_precision, take_step
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior, Table
 from latentia.weights import terms
@@ -103,15 +103,15 @@ class Phases(Learner):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         begin_step(self.optimizer, self.lr)
         self.posterior.before_step(self.model, batch)
-        with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+        with half_precision(batch.x.device, self.precision == "bf16"):
             losses = self.losses(batch)
-        sound = torch.isfinite(losses.bound)
+        cause = losses.bound.detach()
         for loss, own in ((losses.theta, self.theta), (losses.phi, self.phi)):
             if loss is not None and own:
                 # Only so far: a prior made of posteriors would lead theta's loss on to phi.
                 loss.backward(inputs=own)
-                sound = sound & torch.isfinite(loss.detach())
-        norm, skipped = take_step(self.optimizer, self.parameters, sound, self.clip)
+                cause = cause + loss.detach()
+        norm, skipped = take_step(self.optimizer, self.parameters, cause, self.clip)
         self.steps += 1
         return {"bound": losses.bound, "rate": losses.rate, "grad_norm": norm, "skipped": skipped}
 

@@ -1,6 +1,8 @@
 """How a learner steps by Adam: only where everything is finite, and without the host looking."""
 
+import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -27,32 +29,53 @@ def fused_adam(
     return torch.optim.Adam(parameters, lr=lr, betas=(betas[0], betas[1]), eps=eps, fused=True)
 
 
+def half_precision(device: torch.device, wanted: bool) -> AbstractContextManager[None]:
+    """Networks answer in bfloat16 inside, if wanted."""
+    return torch.autocast(device.type, torch.bfloat16) if wanted else nullcontext()
+
+
 def begin_step(optimizer: torch.optim.Optimizer, lr: float) -> None:
     """Forget the last gradient, and take the rate of this step."""
     for group in optimizer.param_groups:
         group["lr"] = lr
-    optimizer.zero_grad(set_to_none=True)
+        for parameter in group["params"]:
+            parameter.grad = None
 
 
 def take_step(
-    optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], sound: Tensor, clip: float | None = None
+    optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], cause: Tensor, clip: float | None = None
 ) -> tuple[Tensor, Tensor]:
     """Clip the gradient and step by it, unless it, or what it came from, is not finite.
 
     Args:
         optimizer: a fused one.
         parameters: those that it moves.
-        sound: () bool, whether everything that led to the gradient was finite.
+        cause: () what the gradient came from, detached; a sum, where that is several numbers.
         clip: largest norm of the whole gradient; None leaves it as it is.
 
     Returns:
         () the norm before clipping, and () bool whether the step was skipped; both still on the device.
     """
-    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    norm = _norm([p.grad for p in parameters if p.grad is not None])
     if clip is not None:
         torch.nn.utils.clip_grads_with_norm_(parameters, clip, norm)
-    skipped = ~(sound & torch.isfinite(norm))
+    # Zero times what is not finite is NaN, which differs from everything.
+    skipped = (norm + cause) * 0 != 0
+    if norm.device.type == "cpu":
+        # Looking costs nothing here.
+        if not skipped:
+            optimizer.step()
+        return norm.detach(), skipped
     # Fused optimizers leave everything as it is where found_inf is 1, without the host looking.
     optimizer.found_inf = skipped.to(torch.float32)  # pyright: ignore[reportAttributeAccessIssue]  read by torch's fused step
     optimizer.step()
     return norm.detach(), skipped
+
+
+def _norm(gradients: Sequence[Tensor]) -> Tensor:
+    """() the length of all of them as one vector."""
+    if any(g.device.type != "cpu" for g in gradients):
+        return torch.nn.utils.get_total_norm(gradients)
+    # On a CPU BLAS reads memory faster than a reduction does, and a number costs less than a tensor of one.
+    squares = sum(float(torch.dot(flat, flat)) for flat in (g.reshape(-1) for g in gradients))
+    return torch.tensor(math.sqrt(squares))

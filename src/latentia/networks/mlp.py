@@ -61,8 +61,8 @@ class MLP(Network):
                 "batch norm cannot train on a batch of one row; choose a batch size that leaves no single row over, "
                 "or norm='layer'."
             )
-        for layer in self.layers:
-            out = layer(h)
+        for linear, norm, activation in self.layers:
+            out = activation(norm(linear(h)) if self.norm != "none" else linear(h))
             h = out + h if self.residual and out.shape == h.shape else out
         return self.last(h)
 

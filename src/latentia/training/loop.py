@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -109,6 +109,28 @@ def train(
     return history
 
 
+class Taken(NamedTuple):
+    """A step whose log was not read yet.
+
+    Attributes:
+        step: its number.
+        rows: (B,) which it was taken by.
+        log: what the learner said of it.
+    """
+
+    step: int
+    rows: Tensor
+    log: Mapping[str, Tensor]
+
+
+def _numbers(pending: Sequence[Taken]) -> list[list[float]]:
+    """Bound, rate, gradient norm and whether it was skipped, of each step; in one transfer where that costs one."""
+    logs = [[taken.log[name] for name in ("bound", "rate", "grad_norm", "skipped")] for taken in pending]
+    if len(logs) < 2:
+        return [[float(value) for value in log] for log in logs]
+    return torch.stack([torch.stack([value.double() for value in log]) for log in logs]).tolist()
+
+
 class _Training:
     """One training under way."""
 
@@ -151,19 +173,19 @@ class _Training:
         """What is left of a pass over the training rows, then a look at the validation rows."""
         self.learner.modules.train()
         epoch, shown = self.at.begin_epoch(), time.perf_counter()
-        pending: list[tuple[int, Tensor, Tensor]] = []
+        pending: list[Taken] = []
         order = self.at.order
         self.hold()
         for batch in self.data.train.batches(self.batch_size, shuffle=True, generator=order, skip=epoch.batches):
             step, epoch.beta, epoch.lr = self.learner.steps, self.learner.effective_beta, self.learner.lr
             log = self.learner.step(batch)
-            epoch.add(log, len(batch.x))
-            pending.append((step, batch.row, log["skipped"]))
+            pending.append(Taken(step, batch.row, log))
+            epoch.batches, epoch.rows = epoch.batches + 1, epoch.rows + len(batch.x)
             self.release()
             now = time.perf_counter()
             refresh, due = now - shown >= self.progress.refresh_seconds, self.keeper.due()
             if self.looks_each_step or refresh or due:
-                self.look_for_skips(pending)
+                self.settle(epoch, pending)
             if refresh:
                 self.show(epoch, epoch_ended=False)
                 shown = now
@@ -172,7 +194,7 @@ class _Training:
             self.hold()
         self.release()
         epoch.ended = time.perf_counter()
-        self.look_for_skips(pending)
+        self.settle(epoch, pending)
         look = self.look_at_validation()
         self.hold()
         history = self.at.history
@@ -213,15 +235,15 @@ class _Training:
         """Whether so many epochs brought nothing better."""
         return patience is not None and self.at.epochs_since_best >= patience
 
-    def look_for_skips(self, pending: list[tuple[int, Tensor, Tensor]]) -> None:
-        """Read which steps since the last look were not finite; stop at the first, or count them."""
-        if pending and bool(torch.stack([skipped for _, _, skipped in pending]).any()):
-            for step, rows, skipped in pending:
-                if not bool(skipped):
-                    continue
-                if self.on_nonfinite == "stop":
-                    raise name_the_culprit(self.learner, self.data.train.batch(rows), step)
-                self.at.history.skipped_steps.append(step)
+    def settle(self, epoch: Epoch, pending: list[Taken]) -> None:
+        """Read what the steps since the last look logged and count them; stop at the first that was not finite, or note it."""
+        for taken, (bound, rate, norm, skipped) in zip(pending, _numbers(pending), strict=True):
+            if not skipped:
+                epoch.add(bound, rate, norm, len(taken.rows))
+            elif self.on_nonfinite == "stop":
+                raise name_the_culprit(self.learner, self.data.train.batch(taken.rows), taken.step)
+            else:
+                self.at.history.skipped_steps.append(taken.step)
         pending.clear()
 
     def look_at_validation(self) -> dict[str, float]:
@@ -240,7 +262,7 @@ class _Training:
 
     def show(self, epoch: Epoch, epoch_ended: bool) -> None:
         """Hand the moment to whatever shows it."""
-        sums, taken = epoch.totals.tolist(), max(1, epoch.rows)
+        sums, taken = epoch.totals, max(1, epoch.rows)
         total = self.epochs * -(-len(self.data.train) // self.batch_size)
         state = State(
             epoch=epoch.number,

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +23,7 @@ class Epoch:
     Attributes:
         number: from 1.
         order: state of the generator before it put the epoch's rows in order.
-        totals: (4,) float64, sums over steps that were taken: bound and rate, each times its rows; gradient norm; steps.
+        totals: sums over steps that were taken: bound and rate, each times its rows; gradient norm; steps.
         beta: effective KL weight of the last step.
         lr: its learning rate.
         batches: done, whether their steps were taken or not.
@@ -35,7 +34,7 @@ class Epoch:
 
     number: int
     order: Tensor
-    totals: Tensor
+    totals: list[float]
     beta: float
     lr: float
     batches: int = 0
@@ -48,16 +47,13 @@ class Epoch:
         """That its steps took so far."""
         return max(1e-9, (self.ended or time.perf_counter()) - self.began)
 
-    def add(self, log: Mapping[str, Tensor], rows: int) -> None:
-        """Count a step by what the learner logged of it."""
-        one = torch.ones_like(log["bound"])
-        taken = torch.stack([log["bound"] * rows, log["rate"] * rows, log["grad_norm"], one]).double()
-        self.totals += torch.where(log["skipped"], torch.zeros_like(taken), taken)
-        self.batches, self.rows = self.batches + 1, self.rows + rows
+    def add(self, bound: float, rate: float, norm: float, rows: int) -> None:
+        """Count a step that was taken by what the learner logged of it; one after the other, so that no bit hangs on when."""
+        self.totals = [a + b for a, b in zip(self.totals, (bound * rows, rate * rows, norm, 1.0), strict=True)]
 
     def means(self) -> dict[str, float]:
         """Of ``metrics.csv``, what is told by the steps; bounds and rates are means over the rows of steps taken."""
-        bound, rate, norm, taken = self.totals.tolist()
+        bound, rate, norm, taken = self.totals
         share = taken / self.batches
         return {
             "train_bound": bound / self.rows / share if share else math.nan,
@@ -108,7 +104,7 @@ class Standing:
             self.epoch = Epoch(
                 len(self.history.rows) + 1,
                 self.order.get_state(),
-                torch.zeros(4, dtype=torch.float64, device=self.device),
+                [0.0] * 4,
                 self.learner.effective_beta,
                 self.learner.lr,
                 began=time.perf_counter(),
@@ -146,7 +142,7 @@ class Standing:
         tensors |= {f"random.{name}": state for name, state in random_states(self.device).items()}
         if epoch is not None:
             values["epoch"] = [epoch.number, epoch.batches, epoch.rows, epoch.beta, epoch.lr]
-            tensors["totals"] = epoch.totals
+            tensors["totals"] = torch.tensor(epoch.totals, dtype=torch.float64)
         bare = Checkpoint({"rows": self.rows, "loop": values}, tensors)
         return bare.with_memory("best", self.best.memory()).with_memory("learner", self.learner.memory())
 
@@ -174,8 +170,7 @@ class Standing:
         self.order.set_state(order)
         if "epoch" in values:
             number, batches, rows, beta, lr = values["epoch"]
-            totals = tensors["totals"].to(self.device, copy=True)
-            self.epoch = Epoch(number, order, totals, beta, lr, batches, rows, now - spent)
+            self.epoch = Epoch(number, order, tensors["totals"].tolist(), beta, lr, batches, rows, now - spent)
         states = {name: state.clone() for name, state in tensors.items() if name.startswith("random.")}
         set_random_states({name.removeprefix("random."): state for name, state in states.items()}, self.device)
 

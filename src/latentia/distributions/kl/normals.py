@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent, MultivariateNormal, Normal
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from latentia.distributions.kl.table import divergence
 
@@ -32,7 +32,27 @@ def _diagonal_to_full_rank(q: Independent, p: MultivariateNormal) -> Tensor:
     return 0.5 * (whitened.square().sum((-2, -1)) - loc.shape[-1] + log_dets)
 
 
-def _diagonal(d: Independent) -> tuple[Tensor, Tensor]:
+def diagonal_normals(q: Distribution, p: Distribution) -> Tensor | None:
+    """KL(N(m, diag s^2) || N(mu, diag sigma^2)), (B,) nats, or None where one is something else.
+
+    torch knows it, too; asked at every step, its shapes and expansions cost more than the formula.
+    """
+    if not (_is_plain(q) and _is_plain(p)) or q.event_shape != p.event_shape:
+        return None
+    scale, loc = _diagonal(p)
+    own, center = _diagonal(q)
+    ratio = own / scale
+    squares = ratio.square() + ((center - loc) / scale).square()
+    return 0.5 * (squares.sum(-1) - loc.shape[-1]) - ratio.log().sum(-1)
+
+
+def _is_plain(d: Distribution) -> bool:
+    """A vector of independent normals, and no kin of theirs that may have a divergence of its own."""
+    return type(d) is Independent and type(d.base_dist) is Normal and d.reinterpreted_batch_ndims == 1
+
+
+def _diagonal(d: Distribution) -> tuple[Tensor, Tensor]:
+    assert isinstance(d, Independent)
     if not isinstance(d.base_dist, Normal) or d.reinterpreted_batch_ndims != 1:
         raise NotImplementedError  # as torch says that a pair is not registered
     return d.base_dist.scale, d.base_dist.loc

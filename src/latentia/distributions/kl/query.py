@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, kl_divergence
 
 from latentia.core.errors import NoClosedForm, SupportError
+from latentia.distributions.kl.normals import diagonal_normals
 from latentia.distributions.kl.table import by_quadrature
 
 
@@ -14,6 +15,9 @@ def closed_kl(q: Distribution, p: Distribution) -> Tensor:
     Raises:
         NoClosedForm: no closed form is registered for the pair.
     """
+    between_normals = diagonal_normals(q, p)
+    if between_normals is not None:
+        return between_normals
     try:
         q, p = _as_wide(q, p)
         if not by_quadrature(q, p):
