@@ -6,7 +6,6 @@ Kingma & Welling (2014), Auto-Encoding Variational Bayes.
 from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from latentia.bounds import Bound, Elbo

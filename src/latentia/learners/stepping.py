@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ def fused_adam(
 
 def half_precision(device: torch.device, wanted: bool) -> AbstractContextManager[None]:
     """Networks answer in bfloat16 inside, if wanted."""
-    return torch.autocast(device.type, torch.bfloat16) if wanted else nullcontext()
+    return cast("AbstractContextManager[None]", torch.autocast(device.type, torch.bfloat16)) if wanted else nullcontext()
 
 
 def begin_step(optimizer: torch.optim.Optimizer, lr: float) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 from torch import Tensor, nn
 
@@ -61,7 +61,9 @@ class MLP(Network):
                 "batch norm cannot train on a batch of one row; choose a batch size that leaves no single row over, "
                 "or norm='layer'."
             )
-        for linear, norm, activation in self.layers:
+        for layer in self.layers:
+            # Not by calling the layer, whose own call costs as much as a small product.
+            linear, norm, activation = cast("nn.Sequential", layer)
             out = activation(norm(linear(h)) if self.norm != "none" else linear(h))
             h = out + h if self.residual and out.shape == h.shape else out
         return self.last(h)

@@ -90,7 +90,7 @@ class Amortized(Posterior):
 
     def raw(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """The numbers that the family reads: x (B, *x_shape) -> (B, raw_per_value, *z_shape)."""
-        scaled = (self._entering(x) - self.center) / self.spread
+        scaled = (self._entering(x) - self.center).div_(self.spread)
         if mask is not None:
             scaled = torch.where(expand_mask(mask, x), scaled, torch.zeros((), dtype=x.dtype, device=x.device))
         if self.see_mask:

@@ -11,10 +11,12 @@ class StandardNormal(Prior):
     """z ~ N(0, I) over ``n_latents`` latents."""
 
     zero: Tensor
+    one: Tensor
 
     def __init__(self, n_latents: int) -> None:
         super().__init__(n_latents)
         self.register_buffer("zero", torch.zeros(n_latents), persistent=False)
+        self.register_buffer("one", torch.ones(n_latents), persistent=False)
 
     def distribution(self, given: Tensor | None = None) -> Distribution:
-        return Independent(Normal(self.zero, torch.ones_like(self.zero), validate_args=False), 1, validate_args=False)
+        return Independent(Normal(self.zero, self.one, validate_args=False), 1, validate_args=False)

@@ -19,7 +19,7 @@ from pydantic import (
 from latentia.core.compact import compact_json
 from latentia.core.errors import RecipeError, nearest
 from latentia.recipe.data_section import DataSection, Section
-from latentia.training import OnNonFinite
+from latentia.training import Matmul, OnNonFinite
 
 FORMAT = 1
 Component = dict[str, Any]
@@ -48,6 +48,7 @@ class FitSection(Section):
     precision: Literal["fp32", "bf16"] = "fp32"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: str = "auto"
+    matmul: Matmul = "auto"
 
 
 class Recipe(BaseModel):

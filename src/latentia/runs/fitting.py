@@ -78,7 +78,7 @@ def fit(
         name: what to call the run.
         progress: True shows one where it fits, False nothing; or a ``Progress``.
         **options: fields of the recipe's ``fit`` section: epochs, batch_size, lr, lr_decay, lr_warm_up, beta, kl_warm_up,
-            clip, patience, on_nonfinite, precision, seed, device, adam_betas, adam_eps.
+            clip, patience, on_nonfinite, precision, seed, device, matmul, adam_betas, adam_eps.
 
     Returns:
         The run, with the best epoch's weights.
@@ -201,8 +201,17 @@ def _fit(
         where = str(next((t.device for t in (*learner.modules.parameters(), *learner.modules.buffers())), "cpu"))
         chosen = method.gradient.reason if isinstance(method.gradient, Auto) and isinstance(learner, Joint) else ""
         notes = [f"gradient chosen: {chosen}"] if chosen else []
+        notes += [history.route.reason] if history.route.reason else []
         notes += [DREAMED] if isinstance(learner, Sleep) else []
-        return Run(method.model, method.posterior, recipe, history, environment(section.seed, where), data, notes=notes)
+        return Run(
+            method.model,
+            method.posterior,
+            recipe,
+            history,
+            environment(section.seed, where) | {"matmul": history.route.name},
+            data,
+            notes=notes,
+        )
 
     if place is not None:
         place.begin(known(recipe))
@@ -218,6 +227,7 @@ def _fit(
             device=section.device,
             progress=shown,
             keeper=None if place is None else place.keeper,
+            matmul=section.matmul,
         )
     except Stopped as stopped:
         best, said = run(stopped.history) if stopped.history.best_epoch else None, str(stopped)

@@ -6,6 +6,7 @@ from latentia.training.device import first_line, pick_device
 from latentia.training.history import COLUMNS, History
 from latentia.training.keeper import Keeper, Terminated
 from latentia.training.loop import OnNonFinite, Stopped, train
+from latentia.training.matmul import Matmul
 from latentia.training.progress import LiveLine, PlainLines, Progress, Silent, State, progress_for
 from latentia.training.shared_fit import SharedFit
 
@@ -16,6 +17,7 @@ __all__ = [
     "History",
     "Keeper",
     "LiveLine",
+    "Matmul",
     "OnNonFinite",
     "PlainLines",
     "Progress",

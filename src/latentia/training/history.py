@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from latentia.training.matmul import Route
+
 COLUMNS = (
     "epoch",
     "step",
@@ -34,6 +36,7 @@ class History:
         ended: "done", "early" (no better for ``patience`` epochs), "interrupted" or "stopped" (not finite).
         skipped_steps: numbers of the steps that were not taken because something was not finite.
         seconds: time in the loop, validation included.
+        route: which way matrix products went, and why.
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -41,6 +44,7 @@ class History:
     ended: str = "done"
     skipped_steps: list[int] = field(default_factory=list)
     seconds: float = 0.0
+    route: Route = field(default_factory=Route)
 
     def to_csv(self) -> str:
         """``metrics.csv``: a header and one line an epoch; what is not finite is left blank."""

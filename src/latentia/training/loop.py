@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from latentia.training.checks import check_first_batch, check_fit, name_the_culp
 from latentia.training.device import pick_device
 from latentia.training.history import History
 from latentia.training.keeper import Forgets, Keeper, Terminated, check_rows, fingerprint
+from latentia.training.matmul import Matmul, Products, Route, fastest_route, setting_kept, take
 from latentia.training.progress import Progress, Silent, State
 from latentia.training.standing import Epoch, Standing
 
@@ -44,6 +45,7 @@ def train(
     device: str = "auto",
     progress: Progress | None = None,
     keeper: Keeper | None = None,
+    matmul: Matmul = "auto",
 ) -> History:
     """Improve ``learner``'s model and posterior on ``data.train``, in place; at the end they hold the best epoch's weights.
 
@@ -62,6 +64,7 @@ def train(
         device: "auto" or a torch device.
         progress: where to show it.
         keeper: where to keep checkpoints, and what to go on from; none are kept unless there is one.
+        matmul: how a CPU multiplies float32 matrices: "default", "onednn", or "auto", the faster (``training.matmul``).
 
     Returns:
         One row an epoch and how it ended. Ctrl-C ends it early, with what was learned.
@@ -72,6 +75,8 @@ def train(
         DataError: what is to be gone on from was fitted to other rows.
         Terminated: the keeper says that the system asked to end.
     """
+    if matmul not in get_args(Matmul):
+        raise LatentiaError(f"matmul is {matmul!r}, wanted 'auto', 'default' or 'onednn'.")
     batch_size = max(1, len(data.train)) if learner.full_batch else batch_size
     check_fit(learner, data, epochs, batch_size)
     if patience is not None and patience < 1:
@@ -87,8 +92,8 @@ def train(
     if keeper.found is not None:
         check_rows(data, rows, keeper.found)
     run = _Training(learner, data.to(where), epochs, batch_size, on_nonfinite, progress or Silent(), keeper, rows)
-    with seeded(seed), run.shown():
-        run.prepare(seed)
+    with seeded(seed), run.shown(), setting_kept():
+        run.prepare(seed, matmul)
         history = run.at.history
         try:
             while len(history.rows) < epochs and not run.gave_up(patience):
@@ -152,10 +157,11 @@ class _Training:
         # On a CPU looking costs nothing; elsewhere it waits for the next refresh.
         self.looks_each_step = data.train.stored.device.type == "cpu"
 
-    def prepare(self, seed: int) -> None:
+    def prepare(self, seed: int, matmul: Matmul) -> None:
         """Go on from what was kept; or seed the order, let fresh parts look at the data, check the first batch."""
         if self.keeper.found is not None:
             self.at.go_on_from(self.keeper.found)
+            take(self.at.history.route.name)
             return
         self.at.order.manual_seed(seed)
         train = self.data.train
@@ -166,7 +172,12 @@ class _Training:
                 part.fresh = False
         self.learner.modules.eval()
         rows = torch.arange(min(self.batch_size, len(train)), device=train.stored.device)
-        check_first_batch(self.learner, self.data, train.batch(rows))
+        with Products() as products:
+            check_first_batch(self.learner, self.data, train.batch(rows))
+        if train.stored.device.type == "cpu":
+            route = fastest_route(products.seen) if matmul == "auto" else Route(matmul)
+            self.at.history.route = route
+            take(route.name)
         self.at.watch = time.perf_counter()
 
     def epoch(self) -> None:
@@ -236,7 +247,7 @@ class _Training:
         return patience is not None and self.at.epochs_since_best >= patience
 
     def settle(self, epoch: Epoch, pending: list[Taken]) -> None:
-        """Read what the steps since the last look logged and count them; stop at the first that was not finite, or note it."""
+        """Count the steps since the last look by their logs; stop at the first that was not finite, or note it."""
         for taken, (bound, rate, norm, skipped) in zip(pending, _numbers(pending), strict=True):
             if not skipped:
                 epoch.add(bound, rate, norm, len(taken.rows))

@@ -11,6 +11,7 @@ from latentia.core.random import random_states, set_random_states
 from latentia.learners import Learner
 from latentia.training.checkpoint import Checkpoint
 from latentia.training.history import COLUMNS, History
+from latentia.training.matmul import Route
 from latentia.training.snapshot import Snapshot
 
 WHOLE_NUMBERS = ("epoch", "step")
@@ -48,7 +49,7 @@ class Epoch:
         return max(1e-9, (self.ended or time.perf_counter()) - self.began)
 
     def add(self, bound: float, rate: float, norm: float, rows: int) -> None:
-        """Count a step that was taken by what the learner logged of it; one after the other, so that no bit hangs on when."""
+        """Count a step that was taken, by its log; in their order, so that no bit hangs on when they are read."""
         self.totals = [a + b for a, b in zip(self.totals, (bound * rows, rate * rows, norm, 1.0), strict=True)]
 
     def means(self) -> dict[str, float]:
@@ -132,6 +133,7 @@ class Standing:
             "epochs_since_best": self.epochs_since_best,
             "first_step": self.first_step,
             "columns": list(COLUMNS),
+            "matmul": [history.route.name, history.route.reason],
         }
         tensors = {
             "history": torch.tensor([[row[name] for name in COLUMNS] for row in history.rows], dtype=torch.float64),
@@ -163,6 +165,7 @@ class Standing:
             best_epoch=values["best_epoch"],
             skipped_steps=tensors["skipped"].tolist(),
             seconds=seconds,
+            route=Route(*values["matmul"]),
         )
         self.watch, self.epoch = now - seconds, None
         # The rows of an epoch under way are put in the same order again, and those that were done are left out.
