@@ -34,6 +34,8 @@ def fit(
     binarize: Annotated[str | None, typer.Option(help="none, static or dynamic (bits drawn anew each batch).")] = None,
     seed: Annotated[int | None, typer.Option(help="Short for --set fit.seed=...")] = None,
     device: Annotated[str | None, typer.Option(help="Short for --set fit.device=...")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32, or bf16 for the networks (autocast).")] = None,
+    compile_: Annotated[bool, typer.Option("--compile", help="Run the step through torch.compile.")] = False,
     resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with the fit that was begun there.")] = None,
     checkpoint_seconds: Annotated[float, typer.Option(min=0, help="Between two checkpoints; 0: after every step.")] = 60.0,
 ) -> None:
@@ -42,14 +44,16 @@ def fit(
         from latentia.cli import resuming
 
         given = {"DATA|RECIPE|PATH": what, "--set": set_, "--out": out, "--binarize": binarize}
-        given |= {"--seed": seed is not None, "--device": device}
+        given |= {"--seed": seed is not None, "--device": device, "--precision": precision, "--compile": compile_}
         return resuming.resume_command(resume, given, checkpoint_seconds)
     if what is None:
         raise typer.BadParameter("give one, or --resume RUN", param_hint="DATA|RECIPE|PATH")
     from latentia.cli import commands
 
     overrides = list(set_ or [])
-    for key, value in (("data.binarize", binarize), ("fit.seed", seed), ("fit.device", device)):
+    compiled = "true" if compile_ else None
+    short = {"data.binarize": binarize, "fit.seed": seed, "fit.device": device}
+    for key, value in (short | {"fit.precision": precision, "fit.compile": compiled}).items():
         if value is not None:
             overrides.append(f"{key}={value}")
     commands.fit_command(what, overrides, out, checkpoint_seconds=checkpoint_seconds)

@@ -52,8 +52,7 @@ class AnalyticKL:
         log_likelihood = log_likelihood.squeeze(0) if n_draws == 1 else log_likelihood.mean(0)
         kl = closed_kl(q, prior)
         pressed = self._pressed(q, prior) if self.free_bits else kl
-        weight = self.beta * kl_weight
-        surrogate = log_likelihood - (pressed if weight == 1 else weight * pressed)
+        surrogate = log_likelihood - self.beta * kl_weight * pressed
         return Estimate((log_likelihood - kl).detach(), surrogate, kl.detach())
 
     def _pressed(self, q: Distribution, prior: Distribution) -> Tensor:

@@ -57,11 +57,15 @@ class Auto(nn.Module):
         n_draws: int,
         kl_weight: float = 1.0,
     ) -> Estimate:
+        return self.settle(bound, model, q, batch, n_draws)(bound, model, q, batch, n_draws, kl_weight)
+
+    def settle(self, bound: Bound, model: GenerativeModel, q: Distribution, batch: Batch, n_draws: int) -> Gradient:
+        """The gradient in use, chosen now if it was not yet."""
         if self.picked is None:
             self.picked = self._pick(choose(bound, q, model.prior(batch.given), n_draws))
             if isinstance(self.picked, nn.Module):
                 self.picked.to(batch.x.device)
-        return self.picked(bound, model, q, batch, n_draws, kl_weight)
+        return self.picked
 
     def memory(self) -> Memory:
         """The choice by name."""

@@ -13,6 +13,7 @@ from latentia.core import Batch
 from latentia.core.errors import LatentiaError
 from latentia.gradients import AnalyticKL, Auto, Gradient
 from latentia.learners.base import Learner
+from latentia.learners.compiled import Compiled
 from latentia.learners.schedules import KLWeight, LearningRate, check_schedules
 from latentia.learners.stepping import begin_step, check_step, fused_adam, half_precision, take_step
 from latentia.models import GenerativeModel, HasCoordinateAscent
@@ -36,6 +37,7 @@ class Joint(Learner):
         eps: Adam's epsilon.
         clip: largest norm of the whole gradient; None leaves it as it is.
         precision: "bf16" runs the networks under autocast.
+        compiled: the pass through model and posterior goes through torch.compile, where that can be.
         hold_model: the model is neither moved nor put into training mode; the posterior alone learns.
 
     Raises:
@@ -55,6 +57,7 @@ class Joint(Learner):
         eps: float = 1e-8,
         clip: float | None = None,
         precision: Precision = "fp32",
+        compiled: bool = False,
         hold_model: bool = False,
     ) -> None:
         check_step(draws, clip)
@@ -80,26 +83,39 @@ class Joint(Learner):
         if not self.parameters:
             raise LatentiaError("neither model nor posterior has a parameter to learn; nothing would move.")
         self.optimizer = fused_adam(self.parameters, lr.at(0), betas, eps)
+        self.compiled = compiled
+        self._pass = Compiled(self._objective) if compiled else self._objective
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         begin_step(self.optimizer, self.lr)
         self.posterior.before_step(self.model, batch)
-        with half_precision(batch.x.device, self.precision == "bf16"):
-            q = self.posterior.infer(self.model, batch)
-            estimate = self.gradient(self.bound, self.model, q, batch, self.draws, self.kl_schedule.at(self.steps))
-        loss = -estimate.surrogate.mean()
+        if self.compiled and isinstance(self.gradient, Auto):
+            self.gradient.settle(self.bound, self.model, self.posterior.infer(self.model, batch), batch, self.draws)
+        loss, bound, rate = self._pass(batch, self.kl_schedule.at(self.steps))
         loss.backward()
         norm, skipped = take_step(self.optimizer, self.parameters, loss.detach(), self.clip)
         self.steps += 1
         return {
-            "bound": estimate.bound.mean(),
-            "rate": estimate.rate.mean(),
+            "bound": bound,
+            "rate": rate,
             "grad_norm": norm,
             "skipped": skipped,
         }
 
+    def _objective(self, batch: Batch, kl_weight: float) -> tuple[Tensor, Tensor, Tensor]:
+        """What is lowered, and the batch's mean bound and rate."""
+        with half_precision(batch.x.device, self.precision == "bf16"):
+            q = self.posterior.infer(self.model, batch)
+            estimate = self.gradient(self.bound, self.model, q, batch, self.draws, kl_weight)
+        return -estimate.surrogate.mean(), estimate.bound.mean(), estimate.rate.mean()
+
     def check(self, total_steps: int) -> None:
         check_schedules(self.lr_schedule, self.kl_schedule, total_steps)
+
+    @property
+    def why_uncompiled(self) -> str:
+        """A sentence, where compiling was asked for and could not be; else nothing."""
+        return self._pass.why_not if isinstance(self._pass, Compiled) else ""
 
     @property
     def modules(self) -> nn.ModuleDict:

@@ -46,6 +46,7 @@ class FitSection(Section):
     patience: PositiveInt | None = None
     on_nonfinite: OnNonFinite = "stop"
     precision: Literal["fp32", "bf16"] = "fp32"
+    compile: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: str = "auto"
     matmul: Matmul = "auto"

@@ -78,7 +78,7 @@ def fit(
         name: what to call the run.
         progress: True shows one where it fits, False nothing; or a ``Progress``.
         **options: fields of the recipe's ``fit`` section: epochs, batch_size, lr, lr_decay, lr_warm_up, beta, kl_warm_up,
-            clip, patience, on_nonfinite, precision, seed, device, matmul, adam_betas, adam_eps.
+            clip, patience, on_nonfinite, precision, compile, seed, device, matmul, adam_betas, adam_eps.
 
     Returns:
         The run, with the best epoch's weights.
@@ -202,6 +202,7 @@ def _fit(
         chosen = method.gradient.reason if isinstance(method.gradient, Auto) and isinstance(learner, Joint) else ""
         notes = [f"gradient chosen: {chosen}"] if chosen else []
         notes += [history.route.reason] if history.route.reason else []
+        notes += [learner.why_uncompiled] if isinstance(learner, Joint) and learner.why_uncompiled else []
         notes += [DREAMED] if isinstance(learner, Sleep) else []
         return Run(
             method.model,

@@ -24,6 +24,7 @@ _TAKEN_AS = {
     "fit.adam_eps": "eps",
     "fit.clip": "clip",
     "fit.precision": "precision",
+    "fit.compile": "compiled",
 }
 
 
@@ -64,6 +65,7 @@ def learner_for(method: Method, section: FitSection, n_rows: int) -> Learner:
         "eps": section.adam_eps,
         "clip": section.clip,
         "precision": section.precision,
+        "compiled": section.compile,
     }
     _refuse_what_is_not_taken(method, section)
     return build_learner(method.learner, offered)
