@@ -115,12 +115,15 @@ def test_k_hat_trusts_a_wide_proposal_and_flags_a_narrow_one(spread: float, trus
 
 def test_chunks_sum_to_the_draws_and_respect_the_budget() -> None:
     for draws in (1, 2, 7, 500, 5000):
-        for values in (1, 784, 12_288):
+        for a_draw in (1, 30_000, 500_000):
             for memory in (1, 2**20, 2**30):
-                at_once, chunks = chunk_sizes(draws, values, memory)
-                assert sum(chunks) == draws
-                assert at_once >= 1
-                assert memory < 2**20 or max(chunks) * at_once * values * 4 * 8 <= memory or max(chunks) * at_once == 1
+                for rows in (1, 3, 10_000):
+                    at_once, chunks = chunk_sizes(draws, a_draw, memory, rows)
+                    assert sum(chunks) == draws
+                    assert 1 <= at_once <= rows
+                    assert max(chunks) * at_once * a_draw <= memory or max(chunks) * at_once == 1
+                    full = max(chunks) == draws and at_once == min(rows, 500)
+                    assert full or 3 * (max(chunks) + 1) * (at_once + 1) * a_draw > memory, "what is allowed is used"
 
 
 @pytest.mark.parametrize(("draws", "memory"), [(0, 2**20), (5, 0)])

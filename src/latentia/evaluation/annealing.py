@@ -18,7 +18,8 @@ from torch.distributions import Distribution
 from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import LatentiaError, NonFinite, ShapeError, SupportError
-from latentia.evaluation.draws import DEFAULT_MEMORY, FLOATS_A_VALUE, FLOATS_OF_HIDDEN, quiet
+from latentia.evaluation.draws import DEFAULT_MEMORY, quiet
+from latentia.evaluation.footprint import DRAWS_TRIED, first_row, peak_bytes
 from latentia.evaluation.hmc import Path, move, sigmoid_schedule, tuned_steps
 from latentia.evaluation.result import Figure
 from latentia.models import GenerativeModel
@@ -267,7 +268,14 @@ def _check_space(p: Distribution, name: str, z_shape: Size, rows: int) -> None:
 
 def _chunks(model: GenerativeModel, batch: Batch, chains: int, memory: int) -> list[int]:
     """Chains run at once; they sum to ``chains``."""
-    a_chain = 4 * (FLOATS_A_VALUE * model.x_shape.numel() + FLOATS_OF_HIDDEN) * max(1, len(batch.x))
+    row, few = first_row(batch), DRAWS_TRIED
+
+    def slope() -> None:
+        z = batch.x.new_zeros(few, 1, *model.z_shape).requires_grad_()
+        with torch.enable_grad():
+            torch.autograd.grad(model.log_joint(z, row).sum(), z)
+
+    a_chain = max(1, peak_bytes(slope) // few) * max(1, len(batch.x))
     return [len(part) for part in torch.arange(chains).split(max(1, memory // a_chain))]
 
 

@@ -12,14 +12,13 @@ from latentia.core import Batch
 from latentia.core.errors import LatentiaError
 from latentia.core.random import seeded
 from latentia.data import Split
+from latentia.evaluation.footprint import bytes_a_draw
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.weights import terms
 
 DEFAULT_MEMORY = 128 * 2**20
 ROWS_AT_MOST = 500
-# Floats alive for one draw of one row: a handful for each value of x, and the hidden layers.
-FLOATS_A_VALUE, FLOATS_OF_HIDDEN = 8, 2048
 
 
 class RowTotals(NamedTuple):
@@ -54,38 +53,44 @@ def quiet(model: GenerativeModel, posterior: Posterior, seed: int) -> Iterator[N
             module.training = training
 
 
-def chunk_sizes(n_draws: int, n_values: int, memory: int) -> tuple[int, list[int]]:
+def chunk_sizes(n_draws: int, a_draw: int, memory: int, n_rows: int = ROWS_AT_MOST) -> tuple[int, list[int]]:
     """(rows at once, draws in each chunk); the chunks sum to ``n_draws`` exactly.
 
-    >>> chunk_sizes(7, 784, 2**20)
+    >>> chunk_sizes(7, 10_000, 310_000)
     (31, [1, 1, 1, 1, 1, 1, 1])
-    >>> sum(chunk_sizes(5000, 784, 2**28)[1])
+    >>> sum(chunk_sizes(5000, 10_000, 2**28)[1])
     5000
+
+    Args:
+        n_draws: K.
+        a_draw: bytes that one draw of one row takes (``bytes_a_draw``).
+        memory: bytes that all of a chunk may take.
+        n_rows: that there are.
 
     Raises:
         LatentiaError: no draws asked for, or no memory given.
     """
-    at_once = _at_once(n_draws, n_values, memory)
-    rows = min(ROWS_AT_MOST, at_once)
+    at_once = _at_once(n_draws, a_draw, memory)
+    rows = max(1, min(ROWS_AT_MOST, n_rows, at_once))
     return rows, _split(n_draws, at_once // rows)
 
 
-def draw_chunks(n_draws: int, rows: int, n_values: int, memory: int) -> list[int]:
-    """Draws in each chunk where the number of rows is fixed; they sum to ``n_draws`` exactly. Raises as ``chunk_sizes``.
+def draw_chunks(n_draws: int, rows: int, a_draw: int, memory: int) -> list[int]:
+    """Draws in each chunk where the number of rows is fixed; they sum to ``n_draws`` exactly. As ``chunk_sizes``.
 
-    >>> draw_chunks(7, 10, 784, 2**20)
+    >>> draw_chunks(7, 10, 10_000, 310_000)
     [3, 3, 1]
     """
-    return _split(n_draws, _at_once(n_draws, n_values, memory) // rows)
+    return _split(n_draws, _at_once(n_draws, a_draw, memory) // rows)
 
 
-def _at_once(n_draws: int, n_values: int, memory: int) -> int:
+def _at_once(n_draws: int, a_draw: int, memory: int) -> int:
     """Draws of single rows that fit into the budget."""
     if n_draws < 1:
         raise LatentiaError(f"draws is {n_draws}, wanted at least 1.")
     if memory < 1:
         raise LatentiaError(f"the memory budget is {memory} bytes, wanted a positive number.")
-    return max(1, memory // (4 * (FLOATS_A_VALUE * n_values + FLOATS_OF_HIDDEN)))
+    return max(1, memory // a_draw)
 
 
 def _split(n_draws: int, at_most: int) -> list[int]:
@@ -103,7 +108,8 @@ def row_totals(
     keep: int = 0,
 ) -> RowTotals:
     """Exactly K draws for every row of ``split``, summed up a row at a time; the first ``keep`` rows' weights stay whole."""
-    rows, chunks = chunk_sizes(n_draws, split.x_shape.numel(), memory)
+    one = split.batch(torch.zeros(1, dtype=torch.long, device=split.stored.device))
+    rows, chunks = chunk_sizes(n_draws, bytes_a_draw(model, posterior, one), memory, len(split))
     parts, kept = [], []
     for batch in split.batches(rows):
         left = max(0, keep - rows * len(parts))

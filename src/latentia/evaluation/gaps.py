@@ -14,11 +14,13 @@ from latentia.data import Split
 from latentia.evaluation.annealing import Annealed
 from latentia.evaluation.draws import DEFAULT_MEMORY, quiet, row_totals
 from latentia.evaluation.evidence import log_evidence
+from latentia.evaluation.footprint import peak_bytes
 from latentia.evaluation.result import Figure
 from latentia.models import GenerativeModel
 from latentia.posteriors import Amortized, Posterior, RowOptimum, Table, optimize_rows
+from latentia.posteriors.inner import landing_slope
 
-ROWS_AT_ONCE = 200
+ROWS_AT_MOST = 200
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def gaps(
     said = _said(model, rows, log_px)
     found: list[RowOptimum] = []
     with quiet(model, posterior, seed):
-        for batch in rows.batches(ROWS_AT_ONCE):
+        for batch in rows.batches(_rows_at_once(model, posterior, rows, inner_draws, memory)):
             start = posterior.raw(batch.x, batch.mask)
             found.append(
                 optimize_rows(
@@ -148,6 +150,14 @@ def gaps(
         diverged=int(sum(int(each.diverged.sum()) for each in found)),
         steps=sum(each.steps for each in found) / len(found),
     )
+
+
+def _rows_at_once(model: GenerativeModel, encoder: Amortized, rows: Split, draws: int, memory: int) -> int:
+    """Of a search, found by one step of it for one row."""
+    row = rows.batch(torch.zeros(1, dtype=torch.long, device=rows.stored.device))
+    raw = encoder.raw(row.x, row.mask)
+    a_row = peak_bytes(lambda: landing_slope(model, encoder.family, raw, row, draws, common_noise=False))
+    return max(1, min(ROWS_AT_MOST, memory // max(1, a_row)))
 
 
 def _said(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from latentia.core import Batch
 from latentia.evaluation.draws import DEFAULT_MEMORY, draw_chunks, quiet
+from latentia.evaluation.footprint import bytes_a_draw
 from latentia.evaluation.weighing import Weighing
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
@@ -56,12 +57,11 @@ def weighted_mean(
     Raises:
         LatentiaError: draws or memory below 1.
     """
-    rows, n_values = len(batch.x), model.x_shape.numel() + model.z_shape.numel()
-    sizes = draw_chunks(draws, rows, n_values, memory)
+    rows = len(batch.x)
     weighing = Weighing(rows, batch.x.device)
     with quiet(model, posterior, seed):
         q = posterior.infer(model, batch)
-        for size in sizes:
+        for size in draw_chunks(draws, rows, bytes_a_draw(model, posterior, batch), memory):
             z = q.sample((size,))
             v = weighing.add(log_weights(model, q, batch, z))
             weighing.sum("z", v, z.reshape(size, rows, -1), errors=True)

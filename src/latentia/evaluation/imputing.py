@@ -16,6 +16,7 @@ from latentia.core.checks import expand_mask
 from latentia.core.errors import LatentiaError
 from latentia.distributions import has_mean
 from latentia.evaluation.draws import DEFAULT_MEMORY, draw_chunks, quiet
+from latentia.evaluation.footprint import BYTES_A_VALUE, bytes_a_draw
 from latentia.evaluation.weighing import Weighing
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
@@ -68,12 +69,13 @@ def impute(
     """
     if multiple < 0:
         raise LatentiaError(f"multiple is {multiple}, wanted 0 completed rows or more.")
-    rows, n_values = len(batch.x), model.x_shape.numel() + model.z_shape.numel()
+    rows = len(batch.x)
     weighing, chosen = Weighing(rows, batch.x.device), _Chosen(multiple, seed, batch.x.device)
     with quiet(model, posterior, seed):
         q = posterior.infer(model, batch)
+        a_draw = bytes_a_draw(model, posterior, batch) + BYTES_A_VALUE * model.x_shape.numel()
         kind = likelihood = None
-        for size in draw_chunks(draws, rows, n_values, memory):
+        for size in draw_chunks(draws, rows, a_draw, memory):
             z = q.sample((size,))
             w = log_weights(model, q, batch, z)
             likelihood = model.likelihood(z, batch.given)

@@ -15,6 +15,7 @@ from latentia.core.errors import NoClosedForm
 from latentia.core.random import seeded
 from latentia.distributions import observed_parts
 from latentia.evaluation.draws import DEFAULT_MEMORY, draw_chunks, quiet
+from latentia.evaluation.footprint import BYTES_A_VALUE, bytes_a_draw
 from latentia.evaluation.weighing import Weighing
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
@@ -68,12 +69,13 @@ def score(
         LatentiaError: draws or memory below 1.
         NoClosedForm: a mask, and a likelihood of which a part has no density.
     """
-    rows, n_values = len(batch.x), model.x_shape.numel() + model.z_shape.numel()
+    rows = len(batch.x)
     weighing = Weighing(rows, batch.x.device)
     shape: tuple[int, ...] | None = None
     with quiet(model, posterior, seed):
         q = posterior.infer(model, batch)
-        for k, size in enumerate(draw_chunks(draws, rows, n_values, memory)):
+        a_draw = bytes_a_draw(model, posterior, batch) + BYTES_A_VALUE * model.x_shape.numel()
+        for k, size in enumerate(draw_chunks(draws, rows, a_draw, memory)):
             z = q.sample((size,))
             likelihood = model.likelihood(z, batch.given)
             parts = _parts(likelihood, batch)
