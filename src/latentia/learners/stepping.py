@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latentia.core.errors import LatentiaError
+from latentia.learners.adam import FusedAdam
 
 
 def check_step(draws: int, clip: float | None) -> None:
@@ -25,9 +26,9 @@ def check_step(draws: int, clip: float | None) -> None:
 
 def fused_adam(
     parameters: Sequence[Tensor], lr: float, betas: Sequence[float] = (0.9, 0.999), eps: float = 1e-8
-) -> torch.optim.Adam:
+) -> FusedAdam:
     """Adam that reads ``found_inf``: a step marked by it changes neither parameters nor moments."""
-    return torch.optim.Adam(parameters, lr=lr, betas=(betas[0], betas[1]), eps=eps, fused=True)
+    return FusedAdam(parameters, lr, (betas[0], betas[1]), eps)
 
 
 def half_precision(device: torch.device, wanted: bool) -> AbstractContextManager[None]:
@@ -35,7 +36,7 @@ def half_precision(device: torch.device, wanted: bool) -> AbstractContextManager
     return cast("AbstractContextManager[None]", torch.autocast(device.type, torch.bfloat16)) if wanted else nullcontext()
 
 
-def begin_step(optimizer: torch.optim.Optimizer, lr: float) -> None:
+def begin_step(optimizer: FusedAdam, lr: float) -> None:
     """Forget the last gradient, and take the rate of this step."""
     for group in optimizer.param_groups:
         group["lr"] = lr
@@ -44,7 +45,7 @@ def begin_step(optimizer: torch.optim.Optimizer, lr: float) -> None:
 
 
 def take_step(
-    optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], cause: Tensor, clip: float | None = None
+    optimizer: FusedAdam, parameters: Sequence[Tensor], cause: Tensor, clip: float | None = None
 ) -> tuple[Tensor, Tensor]:
     """Clip the gradient and step by it, unless it, or what it came from, is not finite.
 
@@ -65,11 +66,10 @@ def take_step(
     if norm.device.type == "cpu":
         # Looking costs nothing here.
         if not skipped:
-            optimizer.step()
+            optimizer.move()
         return norm.detach(), skipped
     # Fused optimizers leave everything as it is where found_inf is 1, without the host looking.
-    optimizer.found_inf = skipped.to(torch.float32)  # pyright: ignore[reportAttributeAccessIssue]  read by torch's fused step
-    optimizer.step()
+    optimizer.move(skipped.to(torch.float32))
     return norm.detach(), skipped
 
 
