@@ -5,9 +5,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.speed.task import Task, rows_for, save_rows
 
@@ -65,45 +65,52 @@ def environment(threads: int) -> dict[str, str]:
     return os.environ | counts | jax | {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
 
 
-def compete(names: Sequence[str], task: Task, rounds: int, threads: int) -> dict[str, Any]:
-    """Every contestant's seconds a turn, in the order of turns, and what it said at the end."""
-    rows, what = rows_for(task)
+class Entry(NamedTuple):
+    """Who, at what."""
+
+    entrant: str
+    task: Task
+
+
+def compete(entries: Mapping[str, Entry], rounds: int, threads: int) -> dict[str, Any]:
+    """Every one's seconds a turn, in the order of turns, and what it said at the end, by label."""
+    found: dict[str, dict[str, Any]] = {label: {"entrant": who, "seconds": []} for label, (who, _) in entries.items()}
+    present: dict[str, Contestant] = {}
+    what = ""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.npz"
-        save_rows(path, rows)
-        logs = {name: Path(folder) / f"{name}.log" for name in names}
-        present: dict[str, Contestant] = {}
-        found: dict[str, dict[str, Any]] = {name: {"seconds": []} for name in names}
         try:
-            for name in names:
-                one = present[name] = Contestant(name, task, path, rounds, threads, logs[name])
-                _heard(one, present, found)
-            for _ in range(rounds):
-                for name in list(present):
-                    present[name].go()
-                    _heard(present[name], present, found)
-            for name in list(present):
-                present[name].go()
-                _heard(present[name], present, found)
+            for label, (who, task) in entries.items():
+                path = Path(folder) / f"{label}.npz"
+                rows, what = rows_for(task)
+                save_rows(path, rows)
+                found[label]["task"] = task.as_json()
+                present[label] = Contestant(who, task, path, rounds, threads, path.with_suffix(".log"))
+                _heard(label, present, found)
+            # The last call lets each go on to its end.
+            for _ in range(rounds + 1):
+                for label in list(present):
+                    present[label].go()
+                    _heard(label, present, found)
         finally:
             for one in present.values():
                 one.end()
-    return {"task": task.as_json(), "rows": what, "rounds": rounds, "threads": threads, "found": found}
+    return {"rows": what, "rounds": rounds, "threads": threads, "found": found}
 
 
-def _heard(one: Contestant, present: dict[str, Contestant], found: dict[str, dict[str, Any]]) -> None:
+def _heard(label: str, present: dict[str, Contestant], found: dict[str, dict[str, Any]]) -> None:
     """Note an answer; one who breaks is left out and the others go on."""
-    at = found[one.name]
+    one, at = present[label], found[label]
     try:
         answer = one.hear()
     except Broken as broken:
         at["broken"] = str(broken)
         print(f"  {broken}", file=sys.stderr, flush=True)
         one.end()
-        del present[one.name]
+        del present[label]
         return
     if "seconds" in answer:
         at["seconds"].append(answer["seconds"])
     else:
         at |= answer
-    print(f"  {one.name:18s} {next(iter(answer.items()))}", file=sys.stderr, flush=True)
+    name, value = next(iter(answer.items()))
+    print(f"  {label:18s} {name} {value}", file=sys.stderr, flush=True)

@@ -21,8 +21,7 @@ class Entrant(NamedTuple):
 
 ENTRANTS: dict[str, Entrant] = {
     "latentia": Entrant("of_latentia", "`latentia.fit`, as it comes"),
-    "latentia-default": Entrant("of_latentia", "the same, held to torch's default matmul", {"route": "default"}),
-    "latentia-onednn": Entrant("of_latentia", "the same, matmul through oneDNN set by hand", {"route": "onednn"}, "onednn"),
+    "latentia-onednn": Entrant("of_latentia", "the same, matmul through oneDNN set by hand", {}, "onednn"),
     "latentia-dreg": Entrant("of_latentia", "with the gradient that Latentia chooses itself", {"gradient": "auto"}),
     "bare": Entrant("bare", "a bare torch loop, fused Adam, torch's default matmul"),
     "bare-onednn": Entrant("bare", "the same, matmul through oneDNN", {}, "onednn"),

@@ -16,14 +16,7 @@ from latentia.training import Silent
 VALIDATION_ROWS = 100  # looked at after each epoch; the others look at none
 
 
-def train(
-    task: Task,
-    rows: Rows,
-    epochs: int,
-    ended: Callable[[], None],
-    gradient: str = "same",
-    route: str = "",
-) -> dict[str, Any]:
+def train(task: Task, rows: Rows, epochs: int, ended: Callable[[], None], gradient: str = "same") -> dict[str, Any]:
     torch.manual_seed(task.seed)
     model, posterior = parts_for(task)
     # All begin alike: the decoder's bias is not put at the data's mean.
