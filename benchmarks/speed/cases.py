@@ -88,9 +88,7 @@ def smaller(task: Task) -> Task:
 
 CASES: Mapping[str, Case] = {
     "mlp-100": Case("side by side", "MLP VAE 784-500-500-50, ReLU, batch 100", side_by_side(MLP_100, ALL), 5),
-    "mlp-512": Case(
-        "side by side", "The same, batch 512", side_by_side(MLP_512, (*ALL, "peak", "peak-onednn")), 4
-    ),
+    "mlp-512": Case("side by side", "The same, batch 512", side_by_side(MLP_512, (*ALL, "peak", "peak-onednn")), 4),
     "conv": Case("side by side", "Convolutional VAE 32-64-64, 32 latents, batch 128", side_by_side(CONV, ALL), 5),
     "lstm": Case("side by side", "LSTM sentence VAE, 20 words out of 2,000, batch 64", side_by_side(LSTM, TORCH), 4),
     "iwae-5": Case(

@@ -1,4 +1,4 @@
-"""Seconds and memory of the importance-weighted estimate of log p(x): 5,000 draws for 10,000 images, 2 x 200 tanh network."""
+"""Seconds and memory of the importance-weighted estimate of log p(x): 5,000 draws, 10,000 images, 2 x 200 tanh network."""
 
 import argparse
 import json
@@ -34,13 +34,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--route", choices=("", "onednn"), default="", help="of matmul, set by hand")
     options = parser.parse_args()
-    import torch
-
     import latentia as la
+    from benchmarks.speed import routes
     from benchmarks.speed.contestants.latentia_parts import parts_for
 
-    if options.route == "onednn":
-        torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+    routes.take(options.route)
     data = la.load_data("binarized_mnist", flatten=True)
     run = la.fit(*parts_for(TASK), data, epochs=1, batch_size=TASK.batch, device="cpu", progress=False)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

@@ -32,7 +32,7 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    said = dict(tuple(part.strip() for part in line.split(":", 1)) for line in lines if ":" in line)
+    said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     return f"{said.get('model name', '?')}, family {said.get('cpu family', '?')}, model {said.get('model', '?')}"
 
 

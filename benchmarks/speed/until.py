@@ -1,4 +1,4 @@
-"""Seconds to a validation ELBO on static MNIST: Latentia and pythae, the same network, batch and Adam, seed by seed in turn."""
+"""Seconds to a validation ELBO on static MNIST: Latentia and pythae, the same network, batch and Adam, in turn."""
 
 import argparse
 import json
@@ -49,7 +49,8 @@ def main() -> None:
     fit = {"latentia": with_latentia, "pythae": with_pythae}[options.name]
     trail = fit(replace(TASK, rows=options.rows, seed=options.seed), options.goal)
     reached = bool(trail) and trail[-1][1] >= options.goal
-    print(json.dumps({"seed": options.seed, "reached": reached, "seconds": trail[-1][0], "epochs": len(trail), "trail": trail}))
+    answer = {"seed": options.seed, "reached": reached, "seconds": trail[-1][0], "epochs": len(trail), "trail": trail}
+    print(json.dumps(answer))
 
 
 def with_latentia(task: Task, goal: float) -> list[tuple[float, float]]:
@@ -74,9 +75,8 @@ def with_latentia(task: Task, goal: float) -> list[tuple[float, float]]:
 
     model, posterior = parts_for(task)
     began = time.perf_counter()
-    la.fit(
-        model, posterior, data, epochs=EPOCHS, batch_size=task.batch, lr=task.lr, seed=task.seed, device="cpu", progress=Watch()
-    )
+    how = {"epochs": EPOCHS, "batch_size": task.batch, "lr": task.lr, "seed": task.seed, "device": "cpu"}
+    la.fit(model, posterior, data, progress=Watch(), **how)
     return trail
 
 
@@ -85,8 +85,8 @@ def with_pythae(task: Task, goal: float) -> list[tuple[float, float]]:
     import os
 
     import torch
-    from pythae.trainers import BaseTrainer, BaseTrainerConfig
-    from pythae.trainers.training_callbacks import TrainingCallback
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig  # pyright: ignore[reportMissingImports]
+    from pythae.trainers.training_callbacks import TrainingCallback  # pyright: ignore[reportMissingImports]
 
     import latentia as la
     from benchmarks.speed.contestants.of_pythae import dataset, model_for

@@ -48,10 +48,10 @@ def main() -> None:
     os.dup2(2, 1)
     entrant, task = ENTRANTS[job["entrant"]], Task(**job["task"])
     began = time.perf_counter()
-    if entrant.route == "onednn":
-        import torch
+    if entrant.route:
+        from benchmarks.speed import routes
 
-        torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+        routes.take(entrant.route)
     module = import_module(f"benchmarks.speed.contestants.{entrant.module}")
     imported, megabytes = time.perf_counter() - began, peak_mib()
     rows = load_rows(Path(job["rows"]))

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-from jax import Array, lax
+import jax  # pyright: ignore[reportMissingImports]
+import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
+from jax import Array, lax  # pyright: ignore[reportMissingImports]
 
 from benchmarks.speed.task import PIXELS, Task
 

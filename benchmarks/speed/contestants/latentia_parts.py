@@ -28,19 +28,19 @@ def parts_for(task: Task) -> tuple[GenerativeModel, Posterior]:
 class Sentence(Distribution):
     """p(words | z): z (K, B, latents) -> batch (K, B), event (LENGTH,)."""
 
-    arg_constraints = {}  # noqa: RUF012  as torch's own
-    support = constraints.independent(constraints.integer_interval(0, WORDS - 1), 1)
+    arg_constraints = {}  # noqa: RUF012 # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]  as torch's
 
     def __init__(self, decode: SentenceDecoder, z: Tensor) -> None:
         super().__init__(z.shape[:-1], Size((LENGTH,)), validate_args=False)
         self.decode, self.z = decode, z
 
+    @constraints.dependent_property(is_discrete=True, event_dim=1)
+    def support(self) -> constraints.Constraint:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return constraints.independent(constraints.integer_interval(0, WORDS - 1), 1)
+
     def log_prob(self, value: Tensor) -> Tensor:
         words = value.long().expand(*self.batch_shape, LENGTH)
         return self.decode(self.z.flatten(0, -2), words.reshape(-1, LENGTH)).reshape(self.batch_shape)
-
-    def sample(self, sample_shape: Size | tuple[int, ...] = ()) -> Tensor:
-        raise NotImplementedError("not needed here")
 
 
 class Sentences(GenerativeModel):

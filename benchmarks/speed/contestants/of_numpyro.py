@@ -4,12 +4,12 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpyro
-import numpyro.distributions as dist
-from jax import Array, lax
-from numpyro.infer import SVI, RenyiELBO, TraceMeanField_ELBO
+import jax  # pyright: ignore[reportMissingImports]
+import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
+import numpyro  # pyright: ignore[reportMissingImports]
+import numpyro.distributions as dist  # pyright: ignore[reportMissingImports]
+from jax import Array, lax  # pyright: ignore[reportMissingImports]
+from numpyro.infer import SVI, RenyiELBO, TraceMeanField_ELBO  # pyright: ignore[reportMissingImports]
 
 from benchmarks.speed.contestants.jax_networks import decoder, encoder
 from benchmarks.speed.task import Rows, Task

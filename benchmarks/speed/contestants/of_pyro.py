@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-import pyro
-import pyro.distributions as dist
+import pyro  # pyright: ignore[reportMissingImports]
+import pyro.distributions as dist  # pyright: ignore[reportMissingImports]
 import torch
-from pyro.infer import SVI, RenyiELBO, TraceMeanField_ELBO
+from pyro.infer import SVI, RenyiELBO, TraceMeanField_ELBO  # pyright: ignore[reportMissingImports]
+from pyro.optim import Adam  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 from torch import nn
 
 from benchmarks.speed.task import Rows, Task
@@ -57,7 +58,7 @@ def train(task: Task, rows: Rows, epochs: int, ended: Callable[[], None], own_ad
 
 def by_svi(pair: Pair, loss: Any, task: Task) -> Callable[[torch.Tensor], Any]:
     """As Pyro's tutorials do it: an Adam for each parameter."""
-    return SVI(pair.model, pair.guide, pyro.optim.Adam({"lr": task.lr}), loss).step
+    return SVI(pair.model, pair.guide, Adam({"lr": task.lr}), loss).step
 
 
 def by_module(pair: Pair, loss: Any, task: Task) -> Callable[[torch.Tensor], Any]:
