@@ -4,8 +4,8 @@
     ... a change ...
     OMP_NUM_THREADS=1 pytest -n 0 benchmarks/hot --benchmark-compare --benchmark-compare-fail=min:15%
 
-Not part of the test suite: microseconds mean something on one quiet machine only, before and after a change. The least of many
-rounds is compared, since whatever else the machine does can only add to it.
+Not part of the test suite: microseconds mean something on one quiet machine only, before and after a change. The least of
+many rounds is compared, since whatever else the machine does can only add to it.
 """
 
 import copy

@@ -97,9 +97,7 @@ def _bounds(found: dict[str, Any], steps: int, check: int) -> list[str]:
     iwae = next(iter(found.values()))["task"]["bound"] == "iwae"
     own = [f"{who} {one['own_loss']:.2f}" for who, one in found.items() if iwae and "own_loss" in one]
     if own:
-        out.append(
-            f"pythae's loss is a weighted mean of log-weights, not the bound that it raises: {', '.join(own)}."
-        )
+        out.append(f"pythae's loss is a weighted mean of log-weights, not the bound that it raises: {', '.join(own)}.")
     return out
 
 
@@ -135,8 +133,8 @@ def _until(name: str, kept: Timings) -> list[str]:
         *table(head, rows),
         "",
         "From the call of fit to the epoch's end at which the validation ELBO (10,000 rows, one draw) was first at "
-        f"least {at['goal']:g}; the MLP of the first table, batch 100, {at['threads']} threads; both look at validation rows "
-        "after each epoch.",
+        f"least {at['goal']:g}; the MLP of the first table, batch 100, {at['threads']} threads; both look at validation "
+        "rows after each epoch.",
     ]
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.speed.task import EMBEDDING, LENGTH, PIXELS, WORDS, Task
+from benchmarks.speed.task import EMBEDDING, PIXELS, WORDS, Task
 
 CHANNELS, CONV_HIDDEN = (32, 64, 64), 256
 LSTM_WIDTH = 256
@@ -89,9 +89,9 @@ class SentenceDecoder(nn.Module):
         self.last = nn.Linear(LSTM_WIDTH, WORDS)
 
     def forward(self, z: Tensor, words: Tensor) -> Tensor:
-        """z (N, latents), words (N, LENGTH) -> (N,) nats."""
+        """z (N, latents), words (N, length) -> (N,) nats."""
         before = torch.cat([words.new_full((len(words), 1), WORDS), words[:, :-1]], 1)
-        told = torch.cat([self.embedding(before), z.unsqueeze(1).expand(-1, LENGTH, -1)], -1)
+        told = torch.cat([self.embedding(before), z.unsqueeze(1).expand(-1, words.shape[1], -1)], -1)
         h, c = self.start(z).tanh().chunk(2, -1)
         states = self.lstm(told, (h.unsqueeze(0).contiguous(), c.unsqueeze(0).contiguous()))[0]
         scores = self.last(states).flatten(0, 1)

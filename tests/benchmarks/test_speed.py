@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.distributions import Normal, kl_divergence
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.speed import figures
@@ -43,7 +44,7 @@ def test_latentia_and_the_bare_loop_have_the_same_networks(task):
     model, posterior = parts_for(task)
     encode, decode, x = encoder(task), decoder(task), some_rows(task)
     put(list(posterior.parameters()), encode)
-    put([p for p in model.parameters()], decode)
+    put(list(model.parameters()), decode)
     q = posterior.infer(model, Batch(x.float(), torch.arange(3), 3))
     z = q.sample((1,))
     mean = encode(x).chunk(2, -1)[0]
@@ -111,17 +112,34 @@ def from_torch(jax, parts, network):
     return convs, [dense_of(dense[0], reads=True), dense_of(dense[1])]
 
 
-def test_the_elbo_and_iwae_are_bounds_of_one_number():
-    """Where the decoder ignores z and q is the prior, both are log p(x) whatever is drawn."""
+def test_bounds_are_those_of_the_densities(monkeypatch):
+    """Where the decoder ignores z the ELBO is log p(x) less the KL; L_K is the logarithm of the mean weight of its draws."""
     task = replace(IWAE_5, draws=7)
     encode, decode, x = encoder(task), decoder(task), some_rows(task)
     with torch.no_grad():
-        encode[-1].weight.zero_()
-        encode[-1].bias.zero_()
-        decode[0].weight.zero_()
-    exact = log_likelihood(decode, torch.zeros(3, task.latents), x, task)
-    for bound in BOUNDS.values():
-        torch.testing.assert_close(bound(encode, decode, x, task), exact, rtol=1e-5, atol=1e-3)
+        next(decode.parameters()).zero_()  # the weights that read z
+    log_px = log_likelihood(decode, torch.zeros(3, task.latents), x, task)
+    mean, log_var = encode(x).chunk(2, -1)
+    q, prior = Normal(mean, (0.5 * log_var).exp()), Normal(torch.zeros(()), torch.ones(()))
+    expected = log_px - kl_divergence(q, prior).sum(-1)
+    torch.testing.assert_close(BOUNDS["elbo"](encode, decode, x, task), expected, rtol=1e-5, atol=1e-3)
+    noise = torch.randn(7, 3, task.latents)
+    monkeypatch.setattr(torch, "randn", lambda *_: noise)
+    z = q.mean + noise * q.stddev
+    w = log_px + (prior.log_prob(z) - q.log_prob(z)).sum(-1)
+    expected = w.double().exp().mean(0).log().float()
+    torch.testing.assert_close(BOUNDS["iwae"](encode, decode, x, task), expected, rtol=1e-5, atol=1e-3)
+
+
+@torch.no_grad()
+def test_a_sentence_is_told_no_word_before_it_is_asked():
+    """The chances of all second words sum to that of the first, and those of all first words to one."""
+    decode, z = decoder(LSTM), torch.randn(1, LSTM.latents).expand(WORDS, -1)
+    every = torch.arange(WORDS).unsqueeze(1)
+    firsts = decode(z, every)
+    seconds = decode(z, torch.cat([torch.full_like(every, 7), every], 1))
+    assert float(firsts.logsumexp(0)) == pytest.approx(0, abs=1e-4)
+    assert float(seconds.logsumexp(0)) == pytest.approx(float(firsts[7]), abs=1e-4)
 
 
 def test_products_of_a_step_are_those_that_torch_counts():

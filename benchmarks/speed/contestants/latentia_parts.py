@@ -35,7 +35,7 @@ class Sentence(Distribution):
         self.decode, self.z = decode, z
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
-    def support(self) -> constraints.Constraint:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def support(self) -> constraints.Constraint:  # pyright: ignore
         return constraints.independent(constraints.integer_interval(0, WORDS - 1), 1)
 
     def log_prob(self, value: Tensor) -> Tensor:
