@@ -30,6 +30,6 @@ ENTRANTS: dict[str, Entrant] = {
     "pyro": Entrant("of_pyro", "`SVI.step`, closed KL, validation off"),
     "pyro-tuned": Entrant("of_pyro", "its loss as a module, fused torch Adam, oneDNN", {"own_adam": True}, "onednn"),
     "numpyro": Entrant("of_numpyro", "`SVI.update` in `lax.scan`, an epoch jitted whole"),
-    "peak": Entrant("peak", "fp32 matmul of 2048 x 2048, torch's default"),
-    "peak-onednn": Entrant("peak", "fp32 matmul of 2048 x 2048 through oneDNN", {}, "onednn"),
+    "peak": Entrant("peak", "fp32 matmul of square matrices at the best of three sizes, torch's default"),
+    "peak-onednn": Entrant("peak", "the same through oneDNN", {}, "onednn"),
 }
