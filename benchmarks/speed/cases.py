@@ -41,7 +41,7 @@ class Case(NamedTuple):
     minutes: float
 
 
-TORCH = ("latentia", "latentia-onednn", "bare", "bare-onednn")
+TORCH = ("latentia", "latentia-onednn", "latentia-compiled", "bare", "bare-onednn")
 ALL = (*TORCH, "pythae", "pythae-tuned", "pyro", "pyro-tuned", "numpyro")
 
 MLP_100 = Task("mlp", batch=100, rows=20_000)

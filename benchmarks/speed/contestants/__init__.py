@@ -21,7 +21,8 @@ class Entrant(NamedTuple):
 
 ENTRANTS: dict[str, Entrant] = {
     "latentia": Entrant("of_latentia", "`latentia.fit`, as it comes"),
-    "latentia-onednn": Entrant("of_latentia", "the same, matmul through oneDNN set by hand", {}, "onednn"),
+    "latentia-onednn": Entrant("of_latentia", "the same, `matmul='onednn'`", {"matmul": "onednn"}),
+    "latentia-compiled": Entrant("of_latentia", "the same, `compile=True`", {"compiled": True}),
     "latentia-dreg": Entrant("of_latentia", "with the gradient that Latentia chooses itself", {"gradient": "auto"}),
     "bare": Entrant("bare", "a bare torch loop, fused Adam, torch's default matmul"),
     "bare-onednn": Entrant("bare", "the same, matmul through oneDNN", {}, "onednn"),

@@ -17,7 +17,15 @@ from latentia.training import Silent
 VALIDATION_ROWS = 100  # looked at after each epoch; the others look at none
 
 
-def train(task: Task, rows: Rows, epochs: int, ended: Callable[[], None], gradient: str = "same") -> dict[str, Any]:
+def train(
+    task: Task,
+    rows: Rows,
+    epochs: int,
+    ended: Callable[[], None],
+    gradient: str = "same",
+    matmul: str = "auto",
+    compiled: bool = False,
+) -> dict[str, Any]:
     torch.manual_seed(task.seed)
     model, posterior = parts_for(task)
     # All begin alike: the decoder's bias is not put at the data's mean.
@@ -44,6 +52,8 @@ def train(task: Task, rows: Rows, epochs: int, ended: Callable[[], None], gradie
         lr=task.lr,
         seed=task.seed,
         device="cpu",
+        matmul=matmul,
+        compile=compiled,
         progress=AtEpochEnd(noted),
     )
     last = run.history.rows[-1]
