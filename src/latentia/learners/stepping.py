@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from latentia.core.errors import LatentiaError
+from latentia.core.ranks import company
 
 
 def check_step(draws: int, clip: float | None) -> None:
@@ -37,7 +38,7 @@ def begin_step(optimizer: torch.optim.Optimizer, lr: float) -> None:
 def take_step(
     optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], sound: Tensor, clip: float | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Clip the gradient and step by it, unless it, or what it came from, is not finite.
+    """Clip the gradient and step by it, unless it, or what it came from, is not finite; in company, that of the whole batch.
 
     Args:
         optimizer: a fused one.
@@ -48,6 +49,8 @@ def take_step(
     Returns:
         () the norm before clipping, and () bool whether the step was skipped; both still on the device.
     """
+    if (ranks := company()) is not None:
+        sound = ranks.average_gradients(parameters, sound)
     norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     if clip is not None:
         torch.nn.utils.clip_grads_with_norm_(parameters, clip, norm)
