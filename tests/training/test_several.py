@@ -1,7 +1,6 @@
 """Two processes with a part of each batch each take the steps that one process takes with all of it."""
 
 from ast import literal_eval
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,14 @@ CODE = "import sys; sys.path.insert(0, {!r})\nfrom helpers.several import work; 
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("several")
     with Zygote(folder) as zygote:
         code = CODE.format(str(Path(__file__).parents[1]), str(folder), JOBS)
         for process in started(zygote, "--version", before=code):
             said = process.wait()
             assert (said.status, said.err) == (0, "")
-    yield folder
+    return folder
 
 
 def told(folder: Path, i: int) -> list[str]:

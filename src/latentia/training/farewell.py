@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -37,7 +39,8 @@ def last_words(message: str, error: Exception | None = None) -> str:
     store = dist.distributed_c10d._get_default_store() if dist.is_initialized() else None
     if store is None:
         return message if ranks.leads else ""
-    said = _of_the_first(message, lost, kept, ranks, store) if ranks.leads else _of_another(message, lost, ranks, store)
+    with _torch_silent():
+        said = _of_the_first(message, lost, kept, ranks, store) if ranks.leads else _of_another(message, lost, ranks, store)
     if ranks.device.type != "cpu":
         # Kernels that wait for the others would keep the interpreter from ending.
         os.write(2, f"latentia: {said}\n".encode() if said else b"")
@@ -83,6 +86,20 @@ def _reason(ranks: Ranks, store: Any) -> str:
         if store.check([f"{LAST}/{rank}"]):
             return store.get(f"{LAST}/{rank}").decode()
     return ""
+
+
+@contextmanager
+def _torch_silent() -> Iterator[None]:
+    """Inside, what torch's own C++ prints of a store that is gone, in many lines, is left out."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _leave(ranks: Ranks) -> None:
