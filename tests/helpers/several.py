@@ -9,13 +9,15 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.distributions import Distribution
 
 from helpers.zygote import Ended, Process, Zygote
+from latentia.bounds import Bound
 from latentia.core import Batch, LatentiaError
 from latentia.core.random import FACTORIES, CommonNoise, seeded
 from latentia.data import Dataset, Split
 from latentia.families import Bernoulli, DiagonalNormal, Family
-from latentia.gradients import AnalyticKL, Enumerated, Nvil, Rebar, ScoreFunction
+from latentia.gradients import AnalyticKL, Enumerated, Estimate, Nvil, Rebar, Reparameterized, ScoreFunction
 from latentia.learners import (
     ExpectationMaximization,
     Joint,
@@ -25,7 +27,7 @@ from latentia.learners import (
     ReweightedWakeSleep,
     WakeSleep,
 )
-from latentia.models import Decoded, LatentDirichlet
+from latentia.models import Decoded, GenerativeModel, LatentDirichlet
 from latentia.networks import MLP
 from latentia.posteriors import Amortized, PerDatum
 from latentia.priors import BernoulliPrior, Prior, StandardNormal
@@ -96,11 +98,25 @@ class OwnCopies(CommonNoise):
         return found.clone() if func in FACTORIES else found
 
 
+class InfiniteAt(Reparameterized):
+    """One row's bound is infinite, by a constant, so that no gradient tells."""
+
+    def __init__(self, row: int) -> None:
+        self.row = row
+
+    def __call__(
+        self, bound: Bound, model: GenerativeModel, q: Distribution, batch: Batch, n_draws: int, kl_weight: float = 1.0
+    ) -> Estimate:
+        found = super().__call__(bound, model, q, batch, n_draws, kl_weight)
+        return found._replace(surrogate=found.surrogate + torch.where(batch.row == self.row, torch.inf, 0.0))
+
+
 LR = LearningRate(3e-3)
 LEARNERS: dict[str, Callable[[], Learner]] = {
     "joint": lambda: Joint(*_normal(), draws=2, lr=LR),
     "clipped": lambda: Joint(*_normal(), lr=LR, clip=0.05),
     "free bits": lambda: Joint(*_normal(), gradient=AnalyticKL(free_bits=0.02), lr=LR),
+    "infinite at 77": lambda: Joint(*_normal(), gradient=InfiniteAt(77), lr=LR),
     "enumerated": lambda: Joint(*_bits(), gradient=Enumerated(), lr=LR),
     "nvil": lambda: Joint(*_bits(), gradient=Nvil((V,), hidden=[4]), lr=LR),
     "score function": lambda: Joint(*_bits(), gradient=ScoreFunction(), lr=LR),
@@ -125,11 +141,12 @@ def trained(
     name: str, n: int, batch_size: int, spoilt: int | None = None, **options: Any
 ) -> tuple[dict[str, Tensor], list[Any]]:
     """Steps whose noise is the same for every row, wherever it is: all numbers at the end, and what the epochs say."""
-    torch.manual_seed(0)
+    torch.manual_seed(int(os.environ.get("RANK", "0")))  # it begins where the first one does
     learner, data = LEARNERS[name](), rows(n, counts=name == "natural gradient")
-    step = learner.step
+    step, heard = learner.step, []
 
     def fixed(batch: Batch) -> dict[str, Tensor]:
+        heard.append(float(torch.rand(())))  # the noise that this would meet were it not fixed
         if spoilt is not None:
             spoils = (batch.row == spoilt).reshape(-1, 1)
             batch = batch._replace(x=torch.where(spoils, torch.nan, batch.x))
@@ -144,7 +161,7 @@ def trained(
     numbers = {key: value.detach().clone() for key, value in whole.state_dict().items()}
     if isinstance(learner.posterior, PerDatum):
         numbers["table"] = learner.posterior.raw
-    return numbers, [told, history.best_epoch, history.skipped_steps]
+    return numbers, [told, history.best_epoch, history.skipped_steps, heard]
 
 
 def work(path: str, jobs: list[tuple[str, int, int, dict[str, Any]]]) -> None:

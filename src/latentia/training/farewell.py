@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import distributed as dist
 
+from latentia.core.errors import LatentiaError
 from latentia.core.ranks import Lost, Ranks
 from latentia.training import launch
 
@@ -26,8 +27,11 @@ def last_words(message: str, error: Exception | None = None) -> str:
         message: why it ends.
         error: what that was; ``Lost`` is only that another process has ended.
     """
-    if launch.launched() == 1:
-        return message
+    try:
+        if launch.launched() == 1:
+            return message
+    except LatentiaError:
+        return message  # that its numbers make no sense is what it is about to say
     lost, kept = isinstance(error, Lost), error.kept if isinstance(error, Lost) else ""
     ranks = launch.started()
     if ranks is None:
