@@ -19,6 +19,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+# Of a launcher of several processes, which are to end with one line.
+SEVERAL = {"WORLD_SIZE", "SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}
 INTERRUPTED = "interrupted; what was finished before is kept, and what was under way is not"
 
 
@@ -68,7 +70,13 @@ asking.declare(app)
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _root(
+    ctx: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    if SEVERAL & os.environ.keys() and ctx.invoked_subcommand not in (None, "fit"):
+        from latentia.training.launch import alone
+
+        alone(f"latentia {ctx.invoked_subcommand}")
     if version:
         from latentia import __version__
 
@@ -101,7 +109,7 @@ def _run(arguments: list[str] | None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        return _fail(*_explain(error))
+        return _fail(*_explain(error), error)
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -126,6 +134,12 @@ def _sentence(text: str) -> str:
     return " ".join(text.split()).rstrip(".")
 
 
-def _fail(message: str, status: int) -> int:
-    sys.stderr.write(f"latentia: {' '.join(message.split())}\n")
+def _fail(message: str, status: int, error: Exception | None = None) -> int:
+    message = " ".join(message.split())
+    if SEVERAL & os.environ.keys():
+        from latentia.training.farewell import last_words
+
+        message = last_words(message, error)
+    if message:
+        sys.stderr.write(f"latentia: {message}\n")
     return status

@@ -20,11 +20,12 @@ from latentia.runs import (
     fit_wanted,
     free_folder,
     load,
+    place_for,
     read,
     rows_for,
     write_evaluation,
 )
-from latentia.training import progress_for
+from latentia.training import progress_for, start
 
 RUNS = Path("runs")
 
@@ -35,13 +36,15 @@ def fit_command(
     """Fit, measure, save; say where everything lies, and return it."""
     recipe = read(what, overrides)
     folder = out or free_folder(RUNS, recipe.name)
-    console = console or Console()
-    with Place(folder, checkpoint_seconds) as place:
+    ranks = start(recipe.fit.device)
+    console = console if console and ranks is None else Console(quiet=ranks is not None and not ranks.leads)
+    with place_for(ranks, folder, checkpoint_seconds) as place:
         console.print(f"[bold]{recipe.name}[/]  {recipe.about}".rstrip(), highlight=False, soft_wrap=True)
         run = fit_wanted(recipe, progress=progress_for(console), place=place, told=lambda data: _tell(data, console))
-        say_how_it_went(run, console)
-        place.save(run)
-        measure_and_finish(run, place, console)
+        if isinstance(place, Place):
+            say_how_it_went(run, console)
+            place.save(run)
+            measure_and_finish(run, place, console)
     return folder
 
 

@@ -13,6 +13,7 @@ from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm
 from latentia.distributions import closed_kl, kl_per_dimension
 from latentia.gradients.base import Estimate, reparameterized_draws
+from latentia.gradients.moving import of_all
 from latentia.models import GenerativeModel
 
 
@@ -62,5 +63,5 @@ class AnalyticKL:
             raise NoClosedForm(
                 "free bits need a posterior and a prior that factorize; use 'diagonal-normal' or free_bits=0."
             )
-        above = each.mean(0) > self.free_bits
+        above = of_all(each.mean(0)) > self.free_bits
         return torch.where(above, each, torch.full_like(each, self.free_bits)).sum(-1)

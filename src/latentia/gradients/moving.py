@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from latentia.core.errors import LatentiaError
 from latentia.core.memory import Memory
+from latentia.core.ranks import company
 
 
 class Moving(nn.Module):
@@ -61,9 +62,15 @@ class Moving(nn.Module):
 
     def _follow(self, rewards: Tensor) -> None:
         """Move towards these; what is not finite belongs to a step that the learner skips, and leaves no trace."""
-        mean = rewards.mean().to(self.mean)
+        mean = of_all(rewards.mean().to(self.mean))
         center = torch.where(self.mean.isnan(), mean, self.mean)
-        variance = (rewards.to(self.mean) - center).square().mean()
+        variance = of_all((rewards.to(self.mean) - center).square().mean())
         for held, now in ((self.mean, mean), (self.variance, variance)):
             moved = torch.where(held.isnan(), now, held.lerp(now, 1 - self.decay))
             held.copy_(torch.where(mean.isfinite() & variance.isfinite(), moved, held))
+
+
+def of_all(mean: Tensor) -> Tensor:
+    """The mean over the whole batch, of which the rows here may be a part; see ``core.ranks``."""
+    ranks = company()
+    return mean if ranks is None else ranks.mean(mean)[0]

@@ -12,6 +12,7 @@ from latentia.core import Batch
 from latentia.core.errors import LatentiaError
 from latentia.core.memory import Memory
 from latentia.gradients.base import Estimate, plain_draws, proper, score_surrogate
+from latentia.gradients.moving import of_all
 from latentia.models import GenerativeModel
 from latentia.weights import terms
 
@@ -91,6 +92,6 @@ class ScoreFunction(nn.Module):
 
     def _follow(self, reward: Tensor, decay: float) -> None:
         """Move towards a reward; one that is not finite belongs to a step that the learner skips, and leaves no trace."""
-        reward = reward.to(self.baseline)
+        reward = of_all(reward.to(self.baseline))
         moved = torch.where(self.baseline.isnan(), reward, self.baseline.lerp(reward, 1 - decay))
         self.baseline.copy_(torch.where(moved.isfinite(), moved, self.baseline))

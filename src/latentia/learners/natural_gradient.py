@@ -11,6 +11,7 @@ from latentia.bounds import Bound, Elbo
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm
 from latentia.core.memory import Memory, as_int
+from latentia.core.ranks import Ranks, company
 from latentia.data import Split
 from latentia.distributions import closed_kl
 from latentia.learners.base import Learner
@@ -66,15 +67,20 @@ class NaturalGradient(Learner):
             NoClosedForm: the batch has a mask.
         """
         rate, self.steps = self.lr, self.steps + 1
-        if not is_finite(batch):
+        ranks, sound = company(), is_finite(batch)
+        if not (sound if ranks is None else everywhere(sound, ranks)):
             return not_taken(batch)
         before = [buffer.clone() for buffer in self.model.buffers()]
         q = self._closed.variational_posterior(batch)
         kl = closed_kl(q, self.model.prior(batch.given)).double().mean()
         for factor in self._closed.factors:
             self._closed.natural_step(factor, batch, q, rate)
+            if ranks is not None:
+                average_moves(self.model, ranks)
         bound = self._closed.elbo(batch, q) / batch.n_rows
-        skipped = ~(torch.isfinite(bound) & torch.isfinite(kl))
+        # A mean over processes is finite only where each of them is.
+        seen = torch.stack([bound, kl]) if ranks is None else ranks.mean(torch.stack([bound, kl]))[0]
+        skipped = ~torch.isfinite(seen).all()
         if bool(skipped):
             put_back(self.model, before)
         else:
@@ -110,3 +116,16 @@ class NaturalGradient(Learner):
     @property
     def warm_up_steps(self) -> int:
         return 0
+
+
+def everywhere(sound: bool, ranks: Ranks) -> bool:
+    """Whether all processes say so of their rows; one without rows has nothing to say."""
+    return not ranks.most(int(not sound and ranks.share > 0))[0]
+
+
+@torch.no_grad()
+def average_moves(model: nn.Module, ranks: Ranks) -> None:
+    """Where the whole batch would have moved a factor: a natural step is linear in what its rows say."""
+    buffers = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
+    for buffer, mean in zip(buffers, ranks.mean(*buffers), strict=True):
+        buffer.copy_(mean)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latentia.core.errors import LatentiaError
+from latentia.core.ranks import company
 from latentia.learners.adam import FusedAdam
 
 
@@ -47,7 +48,7 @@ def begin_step(optimizer: FusedAdam, lr: float) -> None:
 def take_step(
     optimizer: FusedAdam, parameters: Sequence[Tensor], cause: Tensor, clip: float | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Clip the gradient and step by it, unless it, or what it came from, is not finite.
+    """Clip the gradient and step by it, unless it, or what it came from, is not finite; in company, that of the whole batch.
 
     Args:
         optimizer: a fused one.
@@ -58,6 +59,9 @@ def take_step(
     Returns:
         () the norm before clipping, and () bool whether the step was skipped; both still on the device.
     """
+    if (ranks := company()) is not None:
+        sound = ranks.average_gradients(parameters, cause * 0 == 0)
+        cause = torch.where(sound, 0.0, torch.nan)
     norm = _norm([p.grad for p in parameters if p.grad is not None])
     if clip is not None:
         torch.nn.utils.clip_grads_with_norm_(parameters, clip, norm)

@@ -14,6 +14,7 @@ from latentia.core.checks import check_counts, check_positive, check_shape
 from latentia.core.errors import LatentiaError, nearest
 from latentia.core.memory import Memory, as_tensor
 from latentia.core.random import seeded
+from latentia.core.ranks import company
 from latentia.families import Family
 from latentia.models import GenerativeModel
 from latentia.posteriors.base import Posterior
@@ -105,7 +106,10 @@ class PerDatum(Posterior):
             self.raw = blank[:1].new_zeros(batch.n_rows, *blank.shape[1:])
         moved = self._climb(model, batch, self.raw[batch.row], self.table_steps, falls=False)
         sound = torch.isfinite(moved).flatten(1).all(1)
-        self.raw[batch.row] = torch.where(per_row(sound, moved), moved, self.raw[batch.row])
+        rows, moved = batch.row, torch.where(per_row(sound, moved), moved, self.raw[batch.row])
+        if (ranks := company()) is not None:
+            rows, moved = ranks.rows_of_all(rows, moved)
+        self.raw[rows] = moved
 
     def memory(self) -> Memory:
         """The table, by which training goes on, and which no finished run needs."""

@@ -1,5 +1,6 @@
 """Runs: fitted models with what made them, in memory and as folders."""
 
+from latentia.runs.beside import Beside, place_for
 from latentia.runs.checkpoints import SECONDS
 from latentia.runs.fitting import StoppedRun, fit, fit_recipe, fit_wanted, read
 from latentia.runs.folder import EVALUATION, METRICS, RECIPE, REPORT, WEIGHTS, check_free, free_folder, write_evaluation
@@ -7,7 +8,7 @@ from latentia.runs.imputing import Completed, as_table
 from latentia.runs.inference import Belief, Check, Inference, infer
 from latentia.runs.method import for_learner
 from latentia.runs.place import Place, Stage, UnsavedRun, stage
-from latentia.runs.resuming import go_on, resume
+from latentia.runs.resuming import go_on, resume, stage_for_all
 from latentia.runs.rows import rows_for, schema_of
 from latentia.runs.run import Run, load
 from latentia.runs.scoring import Part, Scored
@@ -21,6 +22,7 @@ __all__ = [
     "SECONDS",
     "WEIGHTS",
     "Belief",
+    "Beside",
     "Check",
     "Completed",
     "Inference",
@@ -41,11 +43,13 @@ __all__ = [
     "go_on",
     "infer",
     "load",
+    "place_for",
     "read",
     "resume",
     "rows_for",
     "schema_of",
     "simulated",
     "stage",
+    "stage_for_all",
     "write_evaluation",
 ]

@@ -10,13 +10,14 @@ import torch
 PACKAGES = ("latentia", "torch", "numpy", "zuko", "scikit-learn", "safetensors", "pydantic")
 
 
-def environment(seed: int, device: str) -> dict[str, str]:
+def environment(seed: int, device: str, processes: int = 1) -> dict[str, str]:
     """Names to plain text, for ``environment.json`` and the report."""
     out = {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
     out |= {
         "platform": f"{platform.system()} {platform.machine()}",
         "device": device,
         "threads": str(torch.get_num_threads()),
+        **({"processes": str(processes)} if processes > 1 else {}),
         "seed": str(seed),
         "git_commit": _commit(),
     }

@@ -10,6 +10,7 @@ from rich.console import Console
 from latentia.bounds import Bound, Elbo
 from latentia.core.errors import LatentiaError, RecipeError, nearest
 from latentia.core.random import seeded
+from latentia.core.ranks import Lost, Ranks
 from latentia.data import Dataset, as_dataset
 from latentia.gradients import Auto, Gradient
 from latentia.learners import Joint, Sleep
@@ -34,14 +35,15 @@ from latentia.recipe import (
     said_keys,
     with_overrides,
 )
-from latentia.runs.checkpoints import SECONDS
+from latentia.runs.beside import Beside, in_turn, place_for
+from latentia.runs.checkpoints import SECONDS, say
 from latentia.runs.environment import environment
 from latentia.runs.material import known_of, rows_of, section_of
 from latentia.runs.method import Method, learner_for
 from latentia.runs.place import Place
 from latentia.runs.run import Run, known
 from latentia.runs.simulated import simulated
-from latentia.training import History, Progress, Silent, Stopped, progress_for, train
+from latentia.training import History, Progress, Silent, Stopped, comes_first, progress_for, start, train
 
 DREAMED = "the training's bound is mean log q(z | x) where z and x are the model's own draws: at best minus the entropy of z"
 
@@ -131,7 +133,7 @@ def fit_recipe(
     wanted = read(recipe, overrides)
     if folder is None:
         return fit_wanted(wanted, data, progress, told=told)
-    with Place(Path(folder), checkpoint_seconds) as place:
+    with place_for(start(wanted.fit.device), Path(folder), checkpoint_seconds) as place:
         run = fit_wanted(wanted, data, progress, place, told)
         place.save(run)
         place.finish(run)
@@ -142,12 +144,14 @@ def fit_wanted(
     wanted: Recipe,
     data: Any = None,
     progress: Progress | bool = True,
-    place: Place | None = None,
+    place: Place | Beside | None = None,
     told: Callable[[Dataset], None] | None = None,
 ) -> Run:
     """As ``fit_recipe``, what was read already; in a place it is begun or gone on with there, and not yet saved."""
     drawn = data is None and wanted.data.name == SIMULATED
-    rows = None if drawn else rows_of(wanted.data, data)
+    ranks = start(wanted.fit.device)
+    wanted = wanted if ranks is None else ranks.leaders(wanted)
+    rows = None if drawn else in_turn(ranks, comes_first(), lambda: rows_of(wanted.data, data))
     if rows is not None and told is not None:
         told(rows)
     with seeded(wanted.fit.seed):
@@ -192,8 +196,9 @@ def _fit(
     section: FitSection,
     recipe: Recipe | RecipeError,
     progress: Progress | bool,
-    place: Place | None = None,
+    place: Place | Beside | None = None,
 ) -> Run:
+    ranks = start(section.device)
     shown = progress_for(Console()) if progress is True else Silent() if progress is False else progress
     learner = learner_for(method, section, len(data.train))
 
@@ -204,18 +209,14 @@ def _fit(
         notes += [history.route.reason] if history.route.reason else []
         notes += [learner.why_uncompiled] if isinstance(learner, Joint) and learner.why_uncompiled else []
         notes += [DREAMED] if isinstance(learner, Sleep) else []
-        return Run(
-            method.model,
-            method.posterior,
-            recipe,
-            history,
-            environment(section.seed, where) | {"matmul": history.route.name},
-            data,
-            notes=notes,
-        )
+        made_with = environment(section.seed, where, of) | {"matmul": history.route.name}
+        return Run(method.model, method.posterior, recipe, history, made_with, data, notes=notes)
 
+    of = 1 if ranks is None else ranks.of
     if place is not None:
-        place.begin(known(recipe))
+        place.begin(known(recipe), of)
+    if ranks is not None and ranks.leads and not isinstance(shown, Silent):
+        say(_shared(ranks, section.batch_size))
     try:
         history = train(
             learner,
@@ -230,6 +231,10 @@ def _fit(
             keeper=None if place is None else place.keeper,
             matmul=section.matmul,
         )
+    except Lost as lost:
+        if place is not None:
+            lost.kept = place.what_is_kept
+        raise
     except Stopped as stopped:
         best, said = run(stopped.history) if stopped.history.best_epoch else None, str(stopped)
         if best is not None and place is not None:
@@ -238,6 +243,15 @@ def _fit(
             said = f"{said}; the best epoch before it is kept in {place.folder}"
         raise StoppedRun(said, best) from None
     return run(history)
+
+
+def _shared(ranks: Ranks, batch_size: int) -> str:
+    each = batch_size // ranks.of
+    some = f"{each}" if batch_size % ranks.of == 0 else f"{each} or {each + 1}"
+    return (
+        f"{ranks.of} processes on {ranks.device.type}: batch_size {batch_size} is that of all of them, {some} rows each, "
+        "and noise is each one's own"
+    )
 
 
 def _section(options: dict[str, Any]) -> FitSection:

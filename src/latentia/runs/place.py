@@ -17,6 +17,7 @@ from latentia.runs.lock import LOCK, Lock
 from latentia.runs.run import Run
 from latentia.runs.signals import Signals
 from latentia.training import Terminated
+from latentia.training.agreed import kept_of
 
 # More characters of a value than this are left out of a message.
 LONG = 40
@@ -73,6 +74,7 @@ class Place:
     """
 
     keeper: Checkpoints
+    leads = True
 
     def __init__(self, folder: Path, seconds: float = SECONDS, resumed: bool = False) -> None:
         if not seconds >= 0:
@@ -113,8 +115,12 @@ class Place:
             with suppress(OSError):
                 self.folder.rmdir()
 
-    def begin(self, recipe: Recipe) -> None:
+    def begin(self, recipe: Recipe, processes: int = 1) -> None:
         """Before the first step: write the recipe; or see that it is still the one that this fit began with.
+
+        Args:
+            recipe: of the run.
+            processes: how many take its steps.
 
         Raises:
             RunError: it was changed, or cannot be written.
@@ -130,6 +136,7 @@ class Place:
         if (found := self.keeper.found) is not None:
             self._check_recipe(found.values["recipe"])
             self._compare_versions(found.values["versions"])
+            self._compare_processes(kept_of(found), processes)
 
     def save(self, run: Run) -> None:
         """Write a fitted run, over what an earlier part of this fit may have left.
@@ -155,6 +162,11 @@ class Place:
         """All is done and written. What Ctrl-C ended can be gone on with, so that its checkpoints stay."""
         if run.history.ended != "interrupted":
             self.keeper.remove()
+
+    @property
+    def what_is_kept(self) -> str:
+        """What to add to the news that this fit ended before its time."""
+        return "" if self.keeper.step is None else f"; step {self.keeper.step} is kept, go on with: {self.go_on}"
 
     @property
     def go_on(self) -> str:
@@ -197,6 +209,19 @@ class Place:
             note = f"gone on with another version ({', '.join(changed)}), so the last digits may differ"
             say(note)
             self.notes.append(note)
+
+    def _compare_processes(self, kept: int, now: int) -> None:
+        if kept != now:
+            note = (
+                f"begun in {_processes(kept)} and gone on with in {now}: batches and weights go on as they were, but rows "
+                "are shared out otherwise and meet other noise, so that neither number alone would end in these digits"
+            )
+            say(note)
+            self.notes.append(note)
+
+
+def _processes(n: int) -> str:
+    return f"{n} process" + "es" * (n != 1)
 
 
 def _first_difference(now: Any, kept: Any, path: str = "") -> str:

@@ -5,13 +5,15 @@ from typing import Any
 
 from latentia.core import atomic
 from latentia.core.errors import DataError
+from latentia.core.ranks import Ranks
 from latentia.recipe import read_recipe
+from latentia.runs.beside import Beside, place_for
 from latentia.runs.checkpoints import SECONDS
 from latentia.runs.fitting import fit_wanted
 from latentia.runs.folder import RECIPE
-from latentia.runs.place import Place, stage
+from latentia.runs.place import Place, Stage, stage
 from latentia.runs.run import Run, load
-from latentia.training import Progress
+from latentia.training import Progress, start
 
 
 def resume(
@@ -33,18 +35,31 @@ def resume(
         DataError: its rows are not to be had, or are others.
         LatentiaError: whatever ``fit_recipe`` refuses.
     """
-    if stage(Path(folder)) == "finished":
+    ranks, now = stage_for_all(Path(folder))
+    if now == "finished" or (now == "fitted" and ranks is not None and not ranks.leads):
         return load(folder)
-    with Place(Path(folder), checkpoint_seconds, resumed=True) as place:
+    with place_for(ranks, Path(folder), checkpoint_seconds, resumed=True) as place:
         run = go_on(place, data, progress)
         place.finish(run)
     return run
 
 
-def go_on(place: Place, data: Any = None, progress: Progress | bool = True) -> Run:
+def stage_for_all(folder: Path) -> tuple[Ranks | None, Stage]:
+    """The processes that are to go on with a fit, and how far it came before any of them touched it.
+
+    Raises:
+        RunError: see ``stage``.
+    """
+    now = stage(folder)
+    ranks = start(read_recipe(folder / RECIPE).fit.device) if now != "finished" else None
+    return ranks, now if ranks is None else ranks.leaders(now)
+
+
+def go_on(place: Place | Beside, data: Any = None, progress: Progress | bool = True) -> Run:
     """What is left of a fit in a place that holds it, saved; see ``resume``."""
-    atomic.clear_parts(place.folder)
-    if stage(place.folder) != "begun":
+    if isinstance(place, Place):
+        atomic.clear_parts(place.folder)
+    if isinstance(place, Place) and stage(place.folder) != "begun":
         run = load(place.folder)
         run.data = None if data is None else run.dataset(data)
         place.save_findings(run)

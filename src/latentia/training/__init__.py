@@ -5,6 +5,7 @@ from latentia.training.checkpoint import Checkpoint, Damaged, from_bytes
 from latentia.training.device import first_line, pick_device
 from latentia.training.history import COLUMNS, History
 from latentia.training.keeper import Keeper, Terminated
+from latentia.training.launch import comes_first, start
 from latentia.training.loop import OnNonFinite, Stopped, train
 from latentia.training.matmul import Matmul
 from latentia.training.progress import LiveLine, PlainLines, Progress, Silent, State, progress_for
@@ -27,9 +28,11 @@ __all__ = [
     "Stopped",
     "Terminated",
     "advi",
+    "comes_first",
     "first_line",
     "from_bytes",
     "pick_device",
     "progress_for",
+    "start",
     "train",
 ]

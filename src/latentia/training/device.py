@@ -9,7 +9,7 @@ def pick_device(name: str = "auto") -> torch.device:
     """A usable device by name; "auto" takes what Accelerate finds (CUDA, MPS, XPU, ...), else the CPU.
 
     Raises:
-        LatentiaError: no such device here, or several processes were launched, which a fit does not share yet.
+        LatentiaError: no such device here.
     """
     if name != "auto":
         try:
@@ -20,12 +20,7 @@ def pick_device(name: str = "auto") -> torch.device:
             raise LatentiaError(f"device {name!r} cannot be used here ({first_line(error)}); use 'auto' or 'cpu'.") from None
     from accelerate import PartialState  # imports as much as torch itself does
 
-    state = PartialState()
-    if state.num_processes > 1:
-        raise LatentiaError(
-            f"{state.num_processes} processes were launched, but a fit runs in one; start it with plain `latentia fit`."
-        )
-    return torch.device(state.device or "cpu")
+    return torch.device(PartialState().device or "cpu")
 
 
 def first_line(error: BaseException) -> str:

@@ -2,12 +2,11 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import torch
-from torch import Tensor
 
 from latentia.core.errors import LatentiaError, NonFinite
 from latentia.core.random import seeded
@@ -18,9 +17,11 @@ from latentia.training.checks import check_first_batch, check_fit, name_the_culp
 from latentia.training.device import pick_device
 from latentia.training.history import History
 from latentia.training.keeper import Forgets, Keeper, Terminated, check_rows, fingerprint
-from latentia.training.matmul import Matmul, Products, Route, fastest_route, setting_kept, take
+from latentia.training.launch import start
+from latentia.training.matmul import Matmul, Products, chosen, setting_kept, take
 from latentia.training.progress import Progress, Silent, State
-from latentia.training.standing import Epoch, Standing
+from latentia.training.standing import Epoch, Standing, Taken, numbers
+from latentia.training.team import Team
 
 OnNonFinite = Literal["stop", "skip"]
 ROWS_TO_START_AT = 10_000
@@ -83,15 +84,18 @@ def train(
         raise LatentiaError(f"patience is {patience}, wanted at least 1 epoch, or none at all.")
     if on_nonfinite not in ("stop", "skip"):
         raise LatentiaError(f"on_nonfinite is {on_nonfinite!r}, wanted 'stop' or 'skip'.")
-    where = pick_device(device)
+    ranks = start(device)
+    where = pick_device(device) if ranks is None else ranks.device
     # All of it, though not every learner owns both.
     for part in (learner.modules, learner.model, learner.posterior):
         part.to(where)
-    rows = "" if keeper is None else fingerprint(data)
-    keeper = keeper or Forgets()
-    if keeper.found is not None:
-        check_rows(data, rows, keeper.found)
-    run = _Training(learner, data.to(where), epochs, batch_size, on_nonfinite, progress or Silent(), keeper, rows)
+    rows = "" if keeper is None and ranks is None else fingerprint(data)
+    team = Team(ranks, keeper or Forgets())
+    team.check(learner, batch_size, rows)
+    if team.keeper.found is not None:
+        check_rows(data, rows, team.keeper.found)
+    shown = progress if progress is not None and team.leads else Silent()
+    run = _Training(learner, data.to(where), epochs, batch_size, on_nonfinite, shown, team, rows)
     with seeded(seed), run.shown(), setting_kept():
         run.prepare(seed, matmul)
         history = run.at.history
@@ -102,6 +106,7 @@ def train(
             history.ended = "early" if run.gave_up(patience) else "done"
         except KeyboardInterrupt:
             run.keep()
+            team.interrupted()
             history.ended = "interrupted"
         except Terminated:
             run.keep()
@@ -111,29 +116,8 @@ def train(
             raise Stopped(cause, history) from None
         finally:
             run.finish()
+    team.end()
     return history
-
-
-class Taken(NamedTuple):
-    """A step whose log was not read yet.
-
-    Attributes:
-        step: its number.
-        rows: (B,) which it was taken by.
-        log: what the learner said of it.
-    """
-
-    step: int
-    rows: Tensor
-    log: Mapping[str, Tensor]
-
-
-def _numbers(pending: Sequence[Taken]) -> list[list[float]]:
-    """Bound, rate, gradient norm and whether it was skipped, of each step; in one transfer where that costs one."""
-    logs = [[taken.log[name] for name in ("bound", "rate", "grad_norm", "skipped")] for taken in pending]
-    if len(logs) < 2:
-        return [[float(value) for value in log] for log in logs]
-    return torch.stack([torch.stack([value.double() for value in log]) for log in logs]).tolist()
 
 
 class _Training:
@@ -147,10 +131,10 @@ class _Training:
         batch_size: int,
         on_nonfinite: OnNonFinite,
         progress: Progress,
-        keeper: Keeper,
+        team: Team,
         rows: str,
     ) -> None:
-        self.learner, self.data, self.progress, self.keeper = learner, data, progress, keeper
+        self.learner, self.data, self.progress, self.keeper, self.team = learner, data, progress, team.keeper, team
         self.epochs, self.batch_size, self.on_nonfinite = epochs, batch_size, on_nonfinite
         self.at = Standing(learner, data.train.stored.device, rows)
         self.whole = True
@@ -159,8 +143,9 @@ class _Training:
 
     def prepare(self, seed: int, matmul: Matmul) -> None:
         """Go on from what was kept; or seed the order, let fresh parts look at the data, check the first batch."""
-        if self.keeper.found is not None:
-            self.at.go_on_from(self.keeper.found)
+        if (found := self.keeper.found) is not None:
+            self.at.go_on_from(self.team.own_part(found))
+            self.team.go_on(found, self.learner.steps, seed)
             take(self.at.history.route.name)
             return
         self.at.order.manual_seed(seed)
@@ -175,9 +160,9 @@ class _Training:
         with Products() as products:
             check_first_batch(self.learner, self.data, train.batch(rows))
         if train.stored.device.type == "cpu":
-            route = fastest_route(products.seen) if matmul == "auto" else Route(matmul)
-            self.at.history.route = route
-            take(route.name)
+            self.at.history.route = self.team.leaders(lambda: chosen(matmul, products.seen))
+            take(self.at.history.route.name)
+        self.team.begin(self.learner, seed)
         self.at.watch = time.perf_counter()
 
     def epoch(self) -> None:
@@ -185,16 +170,17 @@ class _Training:
         self.learner.modules.train()
         epoch, shown = self.at.begin_epoch(), time.perf_counter()
         pending: list[Taken] = []
-        order = self.at.order
+        order, train, share = self.at.order, self.data.train, self.team.place
         self.hold()
-        for batch in self.data.train.batches(self.batch_size, shuffle=True, generator=order, skip=epoch.batches):
+        for batch in train.batches(self.batch_size, shuffle=True, generator=order, skip=epoch.batches, share=share):
             step, epoch.beta, epoch.lr = self.learner.steps, self.learner.effective_beta, self.learner.lr
-            log = self.learner.step(batch)
+            rows = min(self.batch_size, len(train) - epoch.batches * self.batch_size)
+            log = self.team.step(self.learner, batch, rows, train)
             pending.append(Taken(step, batch.row, log))
             epoch.batches, epoch.rows = epoch.batches + 1, epoch.rows + len(batch.x)
             self.release()
             now = time.perf_counter()
-            refresh, due = now - shown >= self.progress.refresh_seconds, self.keeper.due()
+            refresh, due = self.team.looks(now - shown >= self.progress.refresh_seconds), self.keeper.due()
             if self.looks_each_step or refresh or due:
                 self.settle(epoch, pending)
             if refresh:
@@ -206,11 +192,12 @@ class _Training:
         self.release()
         epoch.ended = time.perf_counter()
         self.settle(epoch, pending)
-        look = self.look_at_validation()
+        self.team.end_epoch(epoch, self.learner)
+        look = self.team.leaders(self.look_at_validation)
         self.hold()
         history = self.at.history
         history.seconds = time.perf_counter() - self.at.watch
-        row = {
+        own = {
             "epoch": epoch.number,
             "step": self.learner.steps,
             **epoch.means(),
@@ -220,6 +207,7 @@ class _Training:
             "lr": epoch.lr,
             "seconds": history.seconds,
         }
+        row = self.team.leaders(lambda: own)
         compares = self.learner.steps >= self.learner.warm_up_steps
         self.at.end_epoch(row, compares, row["valid_bound"] if len(self.data.valid) else row["train_bound"])
         self.release()
@@ -248,11 +236,12 @@ class _Training:
 
     def settle(self, epoch: Epoch, pending: list[Taken]) -> None:
         """Count the steps since the last look by their logs; stop at the first that was not finite, or note it."""
-        for taken, (bound, rate, norm, skipped) in zip(pending, _numbers(pending), strict=True):
+        for taken, (bound, rate, norm, skipped) in zip(pending, numbers(pending), strict=True):
             if not skipped:
                 epoch.add(bound, rate, norm, len(taken.rows))
             elif self.on_nonfinite == "stop":
-                raise name_the_culprit(self.learner, self.data.train.batch(taken.rows), taken.step)
+                rows = self.team.all_rows(taken.rows)
+                raise name_the_culprit(self.learner, self.data.train.batch(rows), taken.step)
             else:
                 self.at.history.skipped_steps.append(taken.step)
         pending.clear()
@@ -284,7 +273,7 @@ class _Training:
             valid_bound=self.at.last("valid_bound"),
             active_units=self.at.last("active_units"),
             beta=epoch.beta,
-            rows_per_second=epoch.rows / epoch.seconds,
+            rows_per_second=min(epoch.batches * self.batch_size, len(self.data.train)) / epoch.seconds,
             seconds=time.perf_counter() - self.at.watch,
         )
         self.progress.show(state, epoch_ended)

@@ -95,6 +95,11 @@ def take(route: str) -> None:
         SWITCH.fp32_precision = SETTINGS[route]
 
 
+def chosen(wanted: Matmul, seen: Counter[Product]) -> Route:
+    """The way that was asked for, or the faster one."""
+    return fastest_route(seen) if wanted == "auto" else Route(wanted)
+
+
 def fastest_route(seen: Counter[Product]) -> Route:
     """The faster way for these products, forwards and in both gradients, among those that are float32.
 

@@ -2,7 +2,9 @@
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -63,6 +65,28 @@ class Epoch:
             "skipped": self.batches - taken,
             "rows_per_second": self.rows / self.seconds,
         }
+
+
+class Taken(NamedTuple):
+    """A step whose log was not read yet.
+
+    Attributes:
+        step: its number.
+        rows: (B,) which it was taken by.
+        log: what the learner said of it.
+    """
+
+    step: int
+    rows: Tensor
+    log: Mapping[str, Tensor]
+
+
+def numbers(pending: Sequence[Taken]) -> list[list[float]]:
+    """Bound, rate, gradient norm and whether it was skipped, of each step; in one transfer where that costs one."""
+    logs = [[taken.log[name] for name in ("bound", "rate", "grad_norm", "skipped")] for taken in pending]
+    if len(logs) < 2:
+        return [[float(value) for value in log] for log in logs]
+    return torch.stack([torch.stack([value.double() for value in log]) for log in logs]).tolist()
 
 
 class Standing:
