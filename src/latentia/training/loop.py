@@ -125,10 +125,10 @@ class _Training:
     ) -> None:
         self.learner, self.data, self.progress, self.keeper = learner, data, progress, keeper
         self.epochs, self.batch_size, self.on_nonfinite = epochs, batch_size, on_nonfinite
-        self.at = Standing(learner, data.train.stored.device, rows)
+        self.at = Standing(learner, data.train.device, rows)
         self.whole = True
         # On a CPU looking costs nothing; elsewhere it waits for the next refresh.
-        self.looks_each_step = data.train.stored.device.type == "cpu"
+        self.looks_each_step = data.train.device.type == "cpu"
 
     def prepare(self, seed: int) -> None:
         """Go on from what was kept; or seed the order, let fresh parts look at the data, check the first batch."""
@@ -143,7 +143,7 @@ class _Training:
                 part.start_at(some)
                 part.fresh = False
         self.learner.modules.eval()
-        rows = torch.arange(min(self.batch_size, len(train)), device=train.stored.device)
+        rows = torch.arange(min(self.batch_size, len(train)), device=train.device)
         check_first_batch(self.learner, self.data, train.batch(rows))
         self.at.watch = time.perf_counter()
 

@@ -12,6 +12,7 @@ from latentia.data.reading.limits import check_bytes
 from latentia.data.reading.material import Material
 from latentia.data.reading.options import Options
 from latentia.data.splitting import part_named
+from latentia.data.streaming.array_source import ArrayFile, Stacked
 from latentia.data.tables.frames import as_frame, is_table
 
 ROWS, LABELS = ("x", "image", "img", "pixel_values", "input", "features"), ("y", "label", "labels", "target")
@@ -169,6 +170,11 @@ def joined(materials: list[tuple[Material, str | None]]) -> Material:
         raise DataError(
             f"rows of {materials[odd][0].shown} have shape {shapes[odd]}, those of {first.shown} {shapes[0]}; make them one."
         )
+    if any(isinstance(material.x, ArrayFile) for material, _ in materials):
+        if any(material.mask is not None for material, _ in materials):
+            raise DataError("a mask beside rows that stay on disk is not read; write NaN there and say nan='missing'.")
+        whole.x = Stacked(tuple(m.x if isinstance(m.x, ArrayFile) else np.asarray(m.x) for m, _ in materials))
+        return whole
     whole.x = np.concatenate([np.asarray(material.x) for material, _ in materials])
     if all(material.mask is not None for material, _ in materials):
         whole.mask = np.concatenate([np.asarray(material.mask) for material, _ in materials])
