@@ -13,7 +13,7 @@ import numpy as np
 
 from latentia.core.errors import DataError
 from latentia.data.reading.limits import check_bytes, reason
-from latentia.data.reading.material import Material
+from latentia.data.reading.material import Material, never_streamed
 from latentia.data.reading.options import Options
 from latentia.data.streaming.array_source import ArrayFile
 from latentia.data.streaming.budget import streams
@@ -37,8 +37,6 @@ SAFETENSORS = {
     "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4", "U64": "<u8", "I64": "<i8",
     "F16": "<f2", "F32": "<f4", "F64": "<f8",
 }  # fmt: skip
-# Bytes; smaller rows lie in memory everywhere.
-SAID_FROM = 256 << 20
 # Larger ones make no table of numbers.
 LONGEST_HEADER = 1 << 24
 
@@ -112,13 +110,6 @@ def read_safetensors(path: Path, options: Options) -> Material:
     except (*DAMAGE, SafetensorError, RecursionError) as error:
         raise _damaged(path, ".safetensors", error) from None
     return never_streamed(rows_and_more(str(path), arrays, options), size)
-
-
-def never_streamed(material: Material, size: int) -> Material:
-    """Rows that lie in memory; where another machine might decide otherwise it is said, or a fit could not go on there."""
-    if size >= SAID_FROM:
-        material.resolved["stream"] = "never"
-    return material
 
 
 def _left_in_place(path: Path, header: Any, start: int, options: Options) -> Material:

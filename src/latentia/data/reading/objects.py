@@ -13,6 +13,7 @@ from latentia.data.reading.material import Material
 from latentia.data.reading.options import Options
 from latentia.data.splitting import part_named
 from latentia.data.streaming.array_source import ArrayFile, Stacked
+from latentia.data.streaming.parquet_source import TableFile
 from latentia.data.tables.frames import as_frame, is_table
 
 ROWS, LABELS = ("x", "image", "img", "pixel_values", "input", "features"), ("y", "label", "labels", "target")
@@ -145,6 +146,8 @@ def joined(materials: list[tuple[Material, str | None]]) -> Material:
         DataError: a table beside an array, or rows of another shape.
     """
     first = materials[0][0]
+    if any(isinstance(material.x, TableFile) for material, _ in materials):
+        raise DataError("rows of a Parquet file that stays on disk stand alone; put all into one, and say split=COLUMN.")
     if len({material.frame is None for material, _ in materials}) > 1:
         raise DataError("one source is a table and another is not; give files of one kind.")
     parts = [material.parts if part is None else np.full(len(material), part, dtype=object) for material, part in materials]

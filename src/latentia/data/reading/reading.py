@@ -25,6 +25,8 @@ from latentia.data.split import Split
 from latentia.data.splitting import Rows, parts_of_column, split_rows
 from latentia.data.streaming.arrays import dataset_on_disk, is_on_disk
 from latentia.data.streaming.budget import streams
+from latentia.data.streaming.parquet_source import TableFile
+from latentia.data.streaming.tables import table_on_disk
 from latentia.data.tables.inferring import Inferred, infer_schema
 
 OF_TABLES = "kinds are of a table's columns, and this is an array; leave them out."
@@ -51,7 +53,7 @@ def read_data(source: Any, name: str | None = None, schema: Schema | None = None
     wanted = options_from(said)
     material = _whole(source, wanted)
     data = _dataset(name or name_of(source), material, wanted, schema)
-    if material.frame is not None and wanted.binarize not in (None, "none"):
+    if (material.frame is not None or data.schema is not None) and wanted.binarize not in (None, "none"):
         raise DataError(f"binarize={wanted.binarize!r} is for grey levels, and this is a table; leave it out.")
     data = data.binarized(wanted.binarize) if wanted.binarize else data
     data = data.flattened() if wanted.flatten else data
@@ -113,11 +115,13 @@ def _said(options: Options) -> dict[str, Any]:
 
 def _dataset(name: str, material: Material, options: Options, schema: Schema | None) -> Dataset:
     n, on_disk = len(material), is_on_disk(material)
-    if options.stream == "always" and not on_disk:
+    if options.stream == "always" and not (on_disk or isinstance(material.x, TableFile)):
         raise DataError(
             f"{material.shown} cannot stay on disk; that goes for .npy in C order, .safetensors and Parquet: write one of "
             "those, or leave out stream."
         )
+    if isinstance(material.x, TableFile):
+        return table_on_disk(name, material, options, schema)
     if not n:
         raise DataError(f"{material.shown} has no rows; give at least one.")
     label, group, split = (_taken(material, getattr(options, key), key) for key in ("label", "group", "split"))

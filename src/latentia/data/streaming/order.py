@@ -10,9 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-# Row groups that are read side by side.
-LANES = 16
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -43,12 +40,20 @@ class Plan:
         return torch.randperm(rows, generator=torch.Generator().manual_seed(self.seed + group))
 
 
-def plan(counts: np.ndarray, chains: np.ndarray | None, room: int, generator: torch.Generator | None, shuffle: bool) -> Plan:
+def plan(
+    counts: np.ndarray,
+    chains: np.ndarray | None,
+    lanes: int,
+    room: int,
+    generator: torch.Generator | None = None,
+    shuffle: bool = False,
+) -> Plan:
     """A pass over blocks.
 
     Args:
         counts: (n_blocks,) rows of each that belong to the split.
         chains: see ``Source``.
+        lanes: likewise.
         room: rows that the buffer holds; a filling may be larger by a block.
         generator: of the order; torch's own where it is None.
         shuffle: or else the blocks as they lie.
@@ -56,7 +61,7 @@ def plan(counts: np.ndarray, chains: np.ndarray | None, room: int, generator: to
     blocks, seed = np.flatnonzero(counts), None
     if shuffle:
         own = None if chains is None else chains[blocks]
-        blocks = blocks[_mixed(len(blocks), generator) if own is None else _side_by_side(own, generator)]
+        blocks = blocks[_mixed(len(blocks), generator) if own is None else _side_by_side(own, lanes, generator)]
         seed = int(torch.randint(2**62, (), generator=generator))
     rows = np.concatenate([[0], np.cumsum(counts[blocks])])
     n_groups = max(1, -(-int(rows[-1]) // max(1, room)))
@@ -70,12 +75,12 @@ def _mixed(n: int, generator: torch.Generator | None) -> np.ndarray:
     return torch.randperm(n, generator=generator).numpy()
 
 
-def _side_by_side(chains: np.ndarray, generator: torch.Generator | None) -> np.ndarray:
+def _side_by_side(chains: np.ndarray, lanes: int, generator: torch.Generator | None) -> np.ndarray:
     """(n,) an order in which chains, themselves in random order, run in lanes, a block of each lane in turn."""
     names, codes = np.unique(chains, return_inverse=True)
     turn = np.empty(len(names), int)
     turn[_mixed(len(names), generator)] = np.arange(len(names))
-    lane, after = turn[codes] % LANES, turn[codes] // LANES
+    lane, after = turn[codes] % lanes, turn[codes] // lanes
     place = np.empty(len(chains), int)
     for one in np.unique(lane):
         inside = np.flatnonzero(lane == one)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Size, Tensor
 
+LANES = 16
 PACKED = {torch.uint8: np.dtype(np.uint8), torch.float32: np.dtype(np.float32)}
 
 
@@ -17,12 +18,14 @@ class Source(ABC):
     Attributes:
         starts: (n_blocks + 1,) the row at which each block begins, and N.
         chains: (n_blocks,) numbers of what has to be read front to back, such as a row group; None where any order will do.
+        lanes: how many of the chains are read side by side.
         row_shape: of a row as a model takes it.
         dtype: of what ``read`` gives, torch.uint8 or torch.float32; a NaN is a value that was not observed.
     """
 
     starts: np.ndarray
     chains: np.ndarray | None
+    lanes: int = LANES
     row_shape: Size
     dtype: torch.dtype
 
@@ -77,7 +80,7 @@ class Joined(Source):
         self.starts = np.concatenate([s.starts[:-1] + at for s, at in zip(sources, ends, strict=False)] + [ends[-1:]])
         self._of = np.repeat(np.arange(len(sources)), [len(s.starts) - 1 for s in sources])
         self._first = np.concatenate([np.arange(len(s.starts) - 1) for s in sources])
-        self.chains = None
+        self.chains, self.lanes = None, min(source.lanes for source in sources)
         if any(source.chains is not None for source in sources):
             chains, above = [], 0
             for source in sources:

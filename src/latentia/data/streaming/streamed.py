@@ -120,7 +120,7 @@ class Streamed:
         if size < 1:
             raise DataError(f"the batch size is {size}, wanted at least 1.")
         n, room = len(self), max(size, self.buffer // (self.source.row_bytes + EXTRA_BYTES))
-        way = plan(self._counts, self.source.chains, room, generator, shuffle)
+        way = plan(self._counts, self.source.chains, self.source.lanes, room, generator, shuffle)
         at = skip * size
         if at >= n:
             return
