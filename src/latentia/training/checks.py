@@ -10,7 +10,7 @@ from latentia.gradients.base import plain_draws
 from latentia.learners import Learner
 from latentia.weights import terms
 
-ROWS_AT_ONCE = 10_000
+ROWS_AT_ONCE, VALUES_AT_ONCE = 10_000, 1 << 22
 
 
 def check_fit(learner: Learner, data: Dataset, epochs: int, batch_size: int) -> int:
@@ -61,7 +61,8 @@ def check_first_batch(learner: Learner, data: Dataset, batch: Batch) -> None:
     cure = f"{_that_fit(data)}; or change them (binarize='dynamic' makes bits of greys in [0, 1])."
     check_support(name, likelihood, batch.x, cure=cure, mask=batch.mask)
     if not data.train.draw_bits:
-        for whole in data.train.batches(ROWS_AT_ONCE):
+        at_once = max(1, min(ROWS_AT_ONCE, VALUES_AT_ONCE // max(1, batch.x[0].numel())))
+        for whole in data.train.batches(at_once):
             check_support(name, likelihood, whole.x, cure=cure, mask=whole.mask)
     q = learner.posterior.infer(model, batch)
     if tuple(q.event_shape) != tuple(model.z_shape):

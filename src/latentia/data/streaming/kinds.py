@@ -1,8 +1,8 @@
 """The schema of a table that is not read whole: its rules see a sample of training rows, and rows that contradict it.
 
-Kinds come from the sample. Then all training rows pass by: those that the schema so far cannot hold (a fraction among counts,
-a state that is new, a second value of a column that seemed constant) join the sample, the rules are asked again, and the
-rows pass by again, until nothing new contradicts. Means, spreads and ranges are those of all training rows.
+Kinds come from the sample. Then all training rows pass by: those that the schema so far cannot hold (a fraction among
+counts, a state that is new, a second value of a column that seemed constant) join the sample, the rules are asked again, and
+the rows pass by again, until nothing new contradicts. Means, spreads and ranges are those of all training rows.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -125,7 +125,7 @@ def schema_in_passes(
         missing = {name: count / max(1, rows) for name, count in empty.items()}
         return Passed(Inferred(learned, inferred.reasons, missing), observed, looked)
     raise DataError(
-        f"after {PASSES} passes there still are new rows that the columns' kinds do not hold; say of which kind they are: kinds=."
+        f"after {PASSES} passes there still are new rows that the columns' kinds do not hold; say what they are: kinds=..."
     )
 
 

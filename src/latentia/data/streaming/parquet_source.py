@@ -44,7 +44,9 @@ def table_file(path: Path) -> TableFile:
     import pyarrow.parquet
 
     about = pyarrow.parquet.read_metadata(path)
-    return TableFile(path, about.num_rows, tuple(about.schema.to_arrow_schema().names))
+    # What pandas has kept as the rows' own names is no column.
+    frame = about.schema.to_arrow_schema().empty_table().to_pandas()
+    return TableFile(path, about.num_rows, tuple(str(name) for name in frame.columns))
 
 
 class Slices:

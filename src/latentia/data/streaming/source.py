@@ -126,4 +126,5 @@ def by_block(blocks: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """(block, where it stands) for each different number in ``blocks`` (B,)."""
     order = np.argsort(blocks, kind="stable")
     names, first = np.unique(blocks[order], return_index=True)
-    yield from zip(names.tolist(), np.split(order, first[1:]), strict=True)
+    ends = [*first[1:].tolist(), len(order)]
+    yield from ((name, order[start:stop]) for name, start, stop in zip(names.tolist(), first.tolist(), ends, strict=False))

@@ -50,7 +50,7 @@ def table_on_disk(name: str, material: Material, options: Options, schema: Schem
         raise DataError(f"{next(iter(aside.values()))!r} is the only column, so no row is left; give a table with others.")
     check_kinds(dict(options.kinds), columns)
     codes, names, notes = _labels(file, aside.get("label"))
-    groups, parts = _codes(file, aside["group"])[0] if "group" in aside else None, _parts(file, aside.get("split"))
+    groups, parts = _groups(file, aside.get("group")), _parts(file, aside.get("split"))
     cut = cut_rows(len(file), len(columns), options, codes, groups, parts)
     slices = Slices(file.path, columns)
     sample, all_of_it = _sample(slices, cut)
@@ -118,7 +118,7 @@ def _training(slices: Slices, kept: np.ndarray) -> Iterator[Any]:
 def _frame(slices: Slices, block: int, kept: np.ndarray) -> Any:
     """A slice's training rows, numbered as in the file."""
     start, stop = int(slices.starts[block]), int(slices.starts[block + 1])
-    frame = slices.read(block).to_pandas(ignore_metadata=True)
+    frame = slices.read(block).to_pandas()
     frame.index = range(start, stop)
     return frame[kept[start:stop]]
 
@@ -150,6 +150,16 @@ def _labels(file: TableFile, column: str | None) -> tuple[np.ndarray | None, tup
     if names[-1] == NONE and (none := int((found == len(names) - 1).sum())):
         notes.append(f"{none} of {len(found)} rows have no label.")
     return found, names, notes
+
+
+def _groups(file: TableFile, column: str | None) -> np.ndarray | None:
+    """(N,) short names in the order of the groups' own, by which the cut is that of rows in memory."""
+    if column is None:
+        return None
+    codes, distinct = _codes(file, column)
+    names = [str(value) for value in distinct]
+    ranks = {name: f"{rank:09d}" for rank, name in enumerate(sorted(set(names)))}
+    return np.array([ranks[name] for name in names])[codes]
 
 
 def _parts(file: TableFile, column: str | None) -> np.ndarray | None:
