@@ -56,7 +56,7 @@ def test_a_parquet_fit_broken_off_in_mid_epoch_goes_on_to_the_bit(tmp_path: Path
 
     monkeypatch.setattr("latentia.data.streaming.parquet_source.SLICE_ROWS", (4, 4))
     monkeypatch.setattr("latentia.data.streaming.tables.BUFFER_BYTES", 600)
-    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=["a", "b", "c"])
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=pd.Index(["a", "b", "c"]))
     frame.loc[::7, "b"] = np.nan
     frame.to_parquet(tmp_path / "rows.parquet", row_group_size=12)
     wanted = recipe(tmp_path / "rows.parquet")

@@ -52,7 +52,12 @@ class AnySplit(Protocol):
         ...
 
     def batches(
-        self, size: int, shuffle: bool = False, generator: torch.Generator | None = None, skip: int = 0
+        self,
+        size: int,
+        shuffle: bool = False,
+        generator: torch.Generator | None = None,
+        skip: int = 0,
+        share: tuple[int, int] = (0, 1),
     ) -> Iterator[Batch]:
         """Every row once; see ``Split.batches``."""
         ...

@@ -56,12 +56,17 @@ class Split:
             x = x * self.scale
         if self.draw_bits:
             x = torch.bernoulli(x)
-        given = None if self.given is None else self.given[rows]
-        mask = None if self.mask is None else self.mask[rows]
+        given = None if self.given is None else self.given.index_select(0, rows)
+        mask = None if self.mask is None else self.mask.index_select(0, rows)
         return Batch(x, rows, len(self), given, mask)
 
     def batches(
-        self, size: int, shuffle: bool = False, generator: torch.Generator | None = None, skip: int = 0
+        self,
+        size: int,
+        shuffle: bool = False,
+        generator: torch.Generator | None = None,
+        skip: int = 0,
+        share: tuple[int, int] = (0, 1),
     ) -> Iterator[Batch]:
         """Every row once, in batches of ``size``; the last one may be smaller and is never left out.
 
@@ -70,6 +75,8 @@ class Split:
             shuffle: give the rows in a random order.
             generator: where that order comes from; a CPU generator, so that every device sees the same order.
             skip: so many batches at the beginning are not made; no bit is drawn for them.
+            share: (part, of): each batch's rows are cut into so many parts as even as can be, in order, and that one is
+                made, which is empty where there are fewer rows than parts.
 
         Raises:
             DataError: size is not positive.
@@ -79,7 +86,7 @@ class Split:
         order = torch.randperm(len(self), generator=generator) if shuffle else torch.arange(len(self))
         order = order.to(self.stored.device)
         for start in range(skip * size, len(self), size):
-            yield self.batch(order[start : start + size])
+            yield self.batch(order[start : start + size].tensor_split(share[1])[share[0]])
 
     def head(self, n: int) -> "Split":
         """The first n rows, or all where there are fewer."""

@@ -13,6 +13,8 @@ from latentia.data.streaming.parquet_source import table_file
 
 # A value takes at least this many bytes in a frame, however well a file packs it.
 VALUE = 8
+# What unpacks to more than so many times its size is left on disk only where that was said: it may be a bomb.
+PACKED = 1000
 
 
 def read_parquet(path: Path, options: Options) -> Material:
@@ -30,7 +32,8 @@ def read_parquet(path: Path, options: Options) -> Material:
             groups = range(about.num_row_groups)
             packed = sum(about.row_group(group).total_byte_size for group in groups)
             size = max(packed, VALUE * about.num_rows * max(about.num_columns, 1))
-            if streams(options.stream, size):
+            plain = options.stream == "always" or size <= PACKED * path.stat().st_size
+            if plain and streams(options.stream, size):
                 return Material(x=table_file(path), shown=str(path))
             check_bytes(str(path), size)
             table = file.read(use_threads=False)

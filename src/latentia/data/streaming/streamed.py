@@ -112,7 +112,7 @@ class Streamed:
             shuffle: give the rows in a random order.
             generator: where that order comes from; a CPU generator.
             skip: so many batches at the beginning are not made; what lies before them is not read.
-            share: (rank, of): of each batch the part that is this rank's.
+            share: see ``Split.batches``.
 
         Raises:
             DataError: size is not positive; the files have changed or cannot be read.
