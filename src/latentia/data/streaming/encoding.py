@@ -1,5 +1,6 @@
 """Arrow tables to rows of values by a schema: columns of numbers many at a time, the others through the schema itself."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,18 +26,12 @@ class Encoder:
 
     def encode(self, table: Any, out: np.ndarray) -> None:
         """Rows of a table into ``out`` (R, n_values) float32."""
-        plain, others = self._sorted(table.schema)
         columns, places = self.schema.columns, self.schema.places
-        for kind, which in plain.items():
-            for start in range(0, len(which), AT_ONCE):
-                some = which[start : start + AT_ONCE]
-                cells = np.empty((len(some), len(table)))
-                for at, one in enumerate(some):
-                    cells[at] = _floats(table.column(columns[one].name))
-                first, last = places[some[0]].start, places[some[-1]].stop
-                where: Any = slice(first, last) if last - first == len(some) else [places[one].start for one in some]
-                out[:, where] = _values(kind, [columns[one] for one in some], cells).T
-        if others:
+        for some, _, values in self.plain(table):
+            first, last = places[some[0]].start, places[some[-1]].stop
+            where: Any = slice(first, last) if last - first == len(some) else [places[one].start for one in some]
+            out[:, where] = values.T
+        if others := self.others(table):
             rest = Schema(tuple(columns[one] for one in others))
             there = [column.name for column in rest.columns if column.name in table.column_names]
             encoded = rest.encode(table.select(there).to_pandas()) if there else None
@@ -44,6 +39,21 @@ class Encoder:
                 out[:, places[one]] = np.nan
                 if encoded is not None:
                     out[:, places[one]] = np.where(encoded.mask[:, at], encoded.x[:, at], np.nan)
+
+    def plain(self, table: Any) -> Iterator[tuple[list[int], np.ndarray, np.ndarray]]:
+        """(which columns, cells (C, R), values (C, R)) of columns of numbers, NaN where there is none; some at a time."""
+        columns = self.schema.columns
+        for kind, which in self._sorted(table.schema)[0].items():
+            for start in range(0, len(which), AT_ONCE):
+                some = which[start : start + AT_ONCE]
+                cells = np.empty((len(some), len(table)))
+                for at, one in enumerate(some):
+                    cells[at] = _floats(table.column(columns[one].name))
+                yield some, cells, _values(kind, [columns[one] for one in some], cells)
+
+    def others(self, table: Any) -> list[int]:
+        """The other columns."""
+        return self._sorted(table.schema)[1]
 
     def _sorted(self, arrow: Any) -> tuple[dict[str, list[int]], list[int]]:
         """Columns that may go many at a time, by kind; and the others."""

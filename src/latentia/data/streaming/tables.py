@@ -17,7 +17,7 @@ from latentia.data.split import Split
 from latentia.data.splitting import part_named, parts_of_column
 from latentia.data.streaming.arrays import told
 from latentia.data.streaming.cutting import Cut, cut_rows
-from latentia.data.streaming.kinds import SAMPLE, schema_in_passes
+from latentia.data.streaming.kinds import SAMPLE, Part, schema_in_passes
 from latentia.data.streaming.parquet_source import ParquetSource, Slices, TableFile
 from latentia.data.streaming.streamed import BUFFER_BYTES, Streamed
 from latentia.data.tables.inferring import check_kinds
@@ -104,23 +104,23 @@ def _sample(slices: Slices, cut: Cut) -> tuple[Any, bool]:
         order = torch.randperm(len(slices), generator=torch.Generator().manual_seed(0)).numpy()
         enough = int(np.searchsorted(np.cumsum(counts[order]), SAMPLE)) + 1
         order = np.sort(order[:enough])
-    frames = [_frame(slices, int(block), cut.kept) for block in order if counts[block]]
+    frames = [_part(slices, int(block), cut.kept).frame() for block in order if counts[block]]
     return pd.concat(frames), all_of_it
 
 
-def _training(slices: Slices, kept: np.ndarray) -> Iterator[Any]:
+def _training(slices: Slices, kept: np.ndarray) -> Iterator[Part]:
     for block in range(len(slices)):
-        frame = _frame(slices, block, kept)
-        if len(frame):
-            yield frame
+        part = _part(slices, block, kept)
+        if len(part.numbers):
+            yield part
 
 
-def _frame(slices: Slices, block: int, kept: np.ndarray) -> Any:
-    """A slice's training rows, numbered as in the file."""
+def _part(slices: Slices, block: int, kept: np.ndarray) -> Part:
+    """A slice's training rows."""
     start, stop = int(slices.starts[block]), int(slices.starts[block + 1])
-    frame = slices.read(block).to_pandas()
-    frame.index = range(start, stop)
-    return frame[kept[start:stop]]
+    wanted = kept[start:stop]
+    table = slices.read(block)
+    return Part(table if wanted.all() else table.filter(wanted), start + np.flatnonzero(wanted))
 
 
 def _codes(file: TableFile, column: str) -> tuple[np.ndarray, list[Any]]:
