@@ -18,7 +18,9 @@ def topics_command(folder: Path, top: int, split: str, draws: int, as_json: bool
     """
     run = load(folder)
     data = run.dataset().to(run.device)
-    found = topics_of(run.model, run.posterior, data.train, data.split(split), data.value_names, top, split, draws, seed)
+    found = topics_of(
+        run.model, run.posterior, data.split("train"), data.split(split), data.value_names, top, split, draws, seed
+    )
     if as_json:
         sys.stdout.write(json.dumps(found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     else:

@@ -4,6 +4,7 @@ To add a data set: a file here and its line in ``DATASETS``; the laws in tests/d
 """
 
 from latentia.data.adult import ADULT
+from latentia.data.any_split import AnySplit
 from latentia.data.arrays import checked_split
 from latentia.data.bars import BARS, OVERLAPPING_BARS, OneBar, OverlappingBars
 from latentia.data.binarized_mnist import BINARIZED_MNIST
@@ -21,10 +22,12 @@ from latentia.data.reading.limits import check_bytes
 from latentia.data.reading.new_rows import NewRows, new_rows
 from latentia.data.reading.objects import is_object
 from latentia.data.reading.options import Aspect, Colour, Nan, Options, Reader
-from latentia.data.reading.reading import name_of, read_again, read_data
+from latentia.data.reading.reading import name_of, read_again, read_data, stays_on_disk
 from latentia.data.reading.sources import is_path
 from latentia.data.split import Split
 from latentia.data.starmap import STARMAP
+from latentia.data.streaming.budget import Stream
+from latentia.data.streaming.streamed import Streamed
 from latentia.data.tables.inferring import Inferred, infer_schema
 
 DATASETS: dict[str, Named] = {
@@ -47,6 +50,7 @@ __all__ = [
     "KINDS",
     "KNOWN_MODELS",
     "SPLIT_NAMES",
+    "AnySplit",
     "Aspect",
     "Binarize",
     "Colour",
@@ -64,6 +68,8 @@ __all__ = [
     "Reader",
     "Schema",
     "Split",
+    "Stream",
+    "Streamed",
     "as_dataset",
     "check_bytes",
     "checked_split",
@@ -78,4 +84,5 @@ __all__ = [
     "new_rows",
     "read_again",
     "read_data",
+    "stays_on_disk",
 ]

@@ -11,6 +11,9 @@ from latentia.core.errors import DataError
 from latentia.data.split import Split
 
 CHANNELS = (1, 3, 4)
+CURE_OF_INFINITE = (
+    "drop or impute those rows, rescale what float32 cannot hold, or pass mask= with False where none was seen."
+)
 
 
 def checked_split(
@@ -176,11 +179,7 @@ def _stored(x: Tensor, levels: int | None) -> tuple[Tensor, float, int | None]:
             )
         return x.contiguous(), 1 / (levels - 1), levels
     stored = x.to(torch.float32).contiguous()
-    check_finite(
-        "the data",
-        stored,
-        cure="drop or impute those rows, rescale what float32 cannot hold, or pass mask= with False where none was seen.",
-    )
+    check_finite("the data", stored, cure=CURE_OF_INFINITE)
     lowest, highest = float(stored.min()), float(stored.max())
     if levels is not None and not (lowest >= 0 and highest <= 1):
         raise DataError(

@@ -11,6 +11,7 @@ import torch
 from torch import Size
 
 from latentia.core.errors import DataError, ShapeError, nearest
+from latentia.data.any_split import AnySplit
 from latentia.data.arrays import check_label_names, check_value_names, checked_split
 from latentia.data.columns import Schema
 from latentia.data.split import Split
@@ -64,7 +65,7 @@ class Dataset:
     """
 
     name: str
-    train: Split
+    train: AnySplit
     valid: Split
     test: Split
     levels: int | None = None
@@ -92,11 +93,16 @@ class Dataset:
         """A split by name.
 
         Raises:
-            DataError: no such split, or it is empty.
+            DataError: no such split, it is empty, or it stays on disk.
         """
         if name not in SPLIT_NAMES:
             raise DataError(f"there is no split {name!r}; {nearest(name, list(SPLIT_NAMES))}")
-        split: Split = getattr(self, name)
+        split: AnySplit = getattr(self, name)
+        if not isinstance(split, Split):
+            raise DataError(
+                f"the {len(split):,} rows of {name} of {self.name!r} stay on disk and are not answered for all at once; ask "
+                "for 'valid' or 'test', or give some of them as an array."
+            )
         if not len(split):
             raise DataError(f"the {name} split of {self.name!r} is empty; give more rows or another split.")
         return split
@@ -118,16 +124,17 @@ class Dataset:
                 "or data with grey levels."
             )
         for name in SPLIT_NAMES:
-            values = getattr(self, name).values()
-            if values.numel() and not (float(values.min()) >= 0 and float(values.max()) <= 1):
+            split: AnySplit = getattr(self, name)
+            low, high, _ = split.value_range() if len(split) else (0.0, 0.0, True)
+            if not (low >= 0 and high <= 1):
                 raise DataError(
-                    f"binarize={how!r} reads values as probabilities, {self.name!r} runs from {float(values.min()):g} to "
-                    f"{float(values.max()):g} in {name}; scale it to [0, 1] or use binarize='none'."
+                    f"binarize={how!r} reads values as probabilities, {self.name!r} runs from {low:g} to {high:g} in "
+                    f"{name}; scale it to [0, 1] or use binarize='none'."
                 )
         held_out = SPLIT_NAMES if how == "static" else ("valid", "test")
         parts = {name: getattr(self, name).frozen_bits(BITS_SEED[name]) for name in held_out}
         if how == "dynamic":
-            parts["train"] = replace(self.train, draw_bits=True)
+            parts["train"] = self.train.drawing_bits()
         return replace(self, **parts, levels=2, binarize=how)
 
     def flattened(self) -> "Dataset":
@@ -184,7 +191,7 @@ def from_arrays(
 
 def from_splits(
     name: str,
-    train: Split,
+    train: AnySplit,
     valid: Split,
     test: Split,
     levels: int | None = None,
@@ -198,7 +205,7 @@ def from_splits(
         ShapeError: rows of one split differ in shape from those of another.
         DataError: a label without a name; values and names that are not as many.
     """
-    parts = (train, valid, test)
+    parts: tuple[AnySplit, ...] = (train, valid, test)
     shapes = [tuple(part.x_shape) for part in parts]
     if len(set(shapes)) > 1:
         raise ShapeError(
@@ -207,7 +214,8 @@ def from_splits(
     for part in parts:
         check_label_names(part.labels, label_names)
     check_value_names(train.x_shape, value_names)
-    return Dataset(name, *parts, levels=levels, label_names=label_names, value_names=value_names).binarized(binarize)
+    whole = Dataset(name, train, valid, test, levels=levels, label_names=label_names, value_names=value_names)
+    return whole.binarized(binarize)
 
 
 def as_dataset(data: Any, **options: Any) -> Dataset:
@@ -224,9 +232,10 @@ def as_dataset(data: Any, **options: Any) -> Dataset:
             )
         return data
     from latentia.data.reading.objects import is_object  # the readers need this file
-    from latentia.data.reading.reading import read_data
+    from latentia.data.reading.reading import read_data, stays_on_disk
 
-    if isinstance(data, os.PathLike) or is_object(data) or (isinstance(data, str) and _is_there(data)):
+    is_there = isinstance(data, os.PathLike) or (isinstance(data, str) and _is_there(data))
+    if is_there or is_object(data) or stays_on_disk(data, options):
         return read_data(data, **options)
     if isinstance(data, str):
         raise DataError(f"data is the text {data!r}, wanted rows or a Dataset; load_data({data!r}) reads a set by its name.")

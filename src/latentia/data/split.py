@@ -39,6 +39,16 @@ class Split:
         """Shape of one row."""
         return self.stored.shape[1:]
 
+    @property
+    def device(self) -> torch.device:
+        """Where the rows are."""
+        return self.stored.device
+
+    @property
+    def holed(self) -> bool:
+        """Whether some values are missing, so that batches carry a mask."""
+        return self.mask is not None
+
     def batch(self, rows: Tensor) -> Batch:
         """The rows numbered ``rows`` (B,), in that order."""
         x = self.stored.index_select(0, rows).to(torch.float32)
@@ -117,6 +127,29 @@ class Split:
         if mask is not None:
             mask = expand_mask(mask, self.stored).expand_as(self.stored).flatten(1)
         return replace(self, stored=self.stored.flatten(1), mask=mask)
+
+    def drawing_bits(self) -> "Split":
+        """The same rows, every value drawn as a bit anew each time."""
+        return replace(self, draw_bits=True)
+
+    def value_range(self) -> tuple[float, float, bool]:
+        """Of all observed values, before any bit is drawn: the smallest, the largest, whether every one is whole."""
+        values = self.values()
+        if self.mask is not None:
+            values = values[expand_mask(self.mask, values).expand_as(values)]
+        if not values.numel():
+            return 0.0, 0.0, True
+        return float(values.min()), float(values.max()), bool((values == values.floor()).all())
+
+    def marks(self) -> Iterator[bytes | memoryview]:
+        """What tells these rows from others, piece by piece."""
+        yield f" {self.scale!r} {self.draw_bits}".encode()
+        for part in (self.stored, self.given, self.mask):
+            if part is None:
+                yield b"none"
+                continue
+            yield f"{part.dtype} {tuple(part.shape)}".encode()
+            yield part.detach().cpu().contiguous().view(torch.uint8).numpy().data
 
     def frozen_bits(self, seed: int) -> "Split":
         """Every value drawn as a bit once, by a seed of its own, so that a figure can be repeated."""

@@ -108,7 +108,7 @@ def row_totals(
     keep: int = 0,
 ) -> RowTotals:
     """Exactly K draws for every row of ``split``, summed up a row at a time; the first ``keep`` rows' weights stay whole."""
-    one = split.batch(torch.zeros(1, dtype=torch.long, device=split.stored.device))
+    one = split.batch(torch.zeros(1, dtype=torch.long, device=split.device))
     rows, chunks = chunk_sizes(n_draws, bytes_a_draw(model, posterior, one), memory, len(split))
     parts, kept = [], []
     for batch in split.batches(rows):

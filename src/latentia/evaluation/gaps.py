@@ -154,7 +154,7 @@ def gaps(
 
 def _rows_at_once(model: GenerativeModel, encoder: Amortized, rows: Split, draws: int, memory: int) -> int:
     """Of a search, found by one step of it for one row."""
-    row = rows.batch(torch.zeros(1, dtype=torch.long, device=rows.stored.device))
+    row = rows.batch(torch.zeros(1, dtype=torch.long, device=rows.device))
     raw = encoder.raw(row.x, row.mask)
     a_row = peak_bytes(lambda: landing_slope(model, encoder.family, raw, row, draws, common_noise=False))
     return max(1, min(ROWS_AT_MOST, memory // max(1, a_row)))

@@ -48,7 +48,7 @@ def evaluate_split(
     """
     rows = split.frozen_bits(BITS_SEED) if split.draw_bits else split
     # Any order does for sums over rows; in a random one the first rows may speak for all in k-hat.
-    rows = rows.take(torch.randperm(len(rows), generator=torch.Generator().manual_seed(0)).to(rows.stored.device))
+    rows = rows.take(torch.randperm(len(rows), generator=torch.Generator().manual_seed(0)).to(rows.device))
     with quiet(model, posterior, seed):
         totals = row_totals(model, posterior, rows, draws, memory, keep=ROWS_FOR_K_HAT)
         seen = latents(model, posterior, rows)
@@ -121,6 +121,6 @@ def _rate(q: Distribution, prior: Distribution, parts: Terms) -> Tensor:
 
 
 def _is_mass(model: GenerativeModel, split: Split) -> bool:
-    batch = split.head(1).batch(torch.zeros(1, dtype=torch.long, device=split.stored.device))
+    batch = split.head(1).batch(torch.zeros(1, dtype=torch.long, device=split.device))
     support = model.likelihood(model.sample_prior(1, batch.given).unsqueeze(0), batch.given).support
     return support is not None and support.is_discrete

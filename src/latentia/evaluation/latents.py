@@ -73,7 +73,7 @@ def expected_x(model: GenerativeModel, q: Distribution, given: Tensor | None = N
 
 def some_rows(split: Split, n: int) -> Split:
     """At most n rows of a split; see ``some_places``."""
-    return split if len(split) <= n else split.take(some_places(len(split), n).to(split.stored.device))
+    return split if len(split) <= n else split.take(some_places(len(split), n).to(split.device))
 
 
 def some_places(n_rows: int, n: int) -> Tensor:
@@ -91,7 +91,7 @@ def mutual_information(model: GenerativeModel, posterior: Posterior, split: Spli
     Johnson 2016, ELBO surgery), and may lie below 0 by chance.
     """
     some = some_rows(split, ROWS_FOR_INFORMATION)
-    q = posterior.infer(model, some.batch(torch.arange(len(some), device=some.stored.device)))
+    q = posterior.infer(model, some.batch(torch.arange(len(some), device=some.device)))
     z = q.sample()
     gains = []
     for part in torch.arange(len(some), device=z.device).split(50):

@@ -203,7 +203,7 @@ def _shares(model: GenerativeModel, posterior: Posterior, split: Split, rows: Te
 
 
 def _places(split: Split) -> tuple[Tensor, ...]:
-    return torch.arange(len(split), device=split.stored.device).split(ROWS_AT_ONCE)
+    return torch.arange(len(split), device=split.device).split(ROWS_AT_ONCE)
 
 
 def _words(split: Split) -> float:

@@ -19,7 +19,7 @@ from latentia.core.errors import LatentiaError
 from latentia.core.random import seeded
 from latentia.data import Dataset, Split
 from latentia.distributions import discrete_columns
-from latentia.evaluation import Figure, Ladder, Rung, log_evidence, sandwich, some_rows
+from latentia.evaluation import Figure, Ladder, Rung, log_evidence, sandwich, some_places, some_rows
 from latentia.ladder.measure import Measured, annealed, measure
 from latentia.ladder.rungs import DEFAULT_RUNGS, RungKind, Scene, rung_kind
 from latentia.ladder.stages import Stages
@@ -168,11 +168,11 @@ def train_posterior(model: GenerativeModel, posterior: Posterior, data: Dataset,
     began = time.perf_counter()
     a_pass = math.ceil(len(data.train) / BATCH)
     if steps < a_pass:
-        data = replace(data, train=some_rows(data.train, steps * BATCH))
+        data = replace(data, train=data.train.take(some_places(len(data.train), steps * BATCH).to(data.train.device)))
         a_pass = steps
     epochs = max(1, round(steps / a_pass))
     fewer = replace(data, valid=some_rows(data.valid, VALIDATION_ROWS)) if len(data.valid) else data
-    device = str(data.train.stored.device)
+    device = str(data.train.device)
     with _held_still(model):
         rate = LearningRate(1e-3, total=epochs * a_pass)
         learner = Joint(model, posterior.to(device), lr=rate, clip=100.0, hold_model=True)

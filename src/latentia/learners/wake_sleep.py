@@ -130,7 +130,7 @@ class Sleep(Phases):
 
     def own_look(self, split: Split) -> dict[str, float]:
         """Mean log q(z | x) and rate of 10,000 dreams as "bound" and "rate"; the rows of the split say nothing of them."""
-        rows = torch.arange(len(split), device=split.stored.device)
+        rows = torch.arange(len(split), device=split.device)
         batch = split.batch(rows[torch.arange(ROWS_TO_LOOK_AT, device=rows.device) % len(rows)])
         losses = self.losses(batch)
         return {"bound": float(losses.bound), "rate": float(losses.rate)}

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from latentia.data import Aspect, Binarize, Colour, Nan, Reader, Schema, name_of
+from latentia.data import Aspect, Binarize, Colour, Nan, Reader, Schema, Stream, name_of
 
 SIMULATED = "simulated"
 """The name of data that are drawn from the recipe's own model."""
@@ -43,7 +43,7 @@ class Mark(Section):
 
 
 class DataSection(Section):
-    """Which rows. From ``reader`` to ``nan`` the options of ``latentia.data.Options``, for data of one's own."""
+    """Which rows. From ``reader`` to ``buffer`` the options of ``latentia.data.Options``, for data of one's own."""
 
     name: str = "digits"
     binarize: Binarize | None = None
@@ -75,6 +75,8 @@ class DataSection(Section):
     aspect: Aspect | None = None
     colour: Colour | None = None
     nan: Nan | None = None
+    stream: Stream | None = None
+    buffer: PositiveInt | None = None
     fingerprint: Mark | None = None
     """Of what was read; filled in when a run is saved."""
     columns: dict[str, Any] | None = None

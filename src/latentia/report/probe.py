@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from latentia.core import Batch
-from latentia.data import Dataset, Split
+from latentia.data import AnySplit, Dataset
 from latentia.distributions import discrete_columns, kl_per_dimension, per_latent, point
 from latentia.evaluation import expected_x, some_places
 from latentia.models import GenerativeModel
@@ -43,10 +43,10 @@ class Encoded:
         return len(self.means)
 
 
-def rows_of(data: Dataset, wanted: str) -> tuple[str, Split]:
+def rows_of(data: Dataset, wanted: str) -> tuple[str, AnySplit]:
     """The wanted split, or the first one of test, valid and train that has rows."""
     for name in (wanted, "test", "valid", "train"):
-        split: Split | None = getattr(data, name, None)
+        split: AnySplit | None = getattr(data, name, None)
         if split is not None and len(split):
             return name, split
     raise AssertionError("a data set has rows in one of its splits")
@@ -62,7 +62,7 @@ def encode(model: GenerativeModel, posterior: Posterior, data: Dataset, wanted: 
     device = device_of(model)
     total = len(split)
     places = some_places(total, at_most).to(device)
-    some = split.take(places.to(split.stored.device)).to(device)
+    some = split.take(places.to(split.device)).to(device)
     means, kls = [], []
     for start in range(0, len(some), ROWS_AT_ONCE):
         rows = torch.arange(start, min(start + ROWS_AT_ONCE, len(some)), device=device)

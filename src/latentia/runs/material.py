@@ -3,7 +3,7 @@
 from typing import Any
 
 from latentia.core.errors import RecipeError
-from latentia.data import SPLIT_NAMES, Dataset, as_dataset, is_object, is_path, load_data, read_data
+from latentia.data import SPLIT_NAMES, Dataset, as_dataset, is_object, is_path, load_data, read_data, stays_on_disk
 from latentia.recipe import DataSection, encoder_options
 
 
@@ -16,7 +16,7 @@ def rows_of(section: DataSection, data: Any = None) -> Dataset:
     """
     options = section.options()
     if data is not None:
-        own = not isinstance(data, Dataset) and (is_object(data) or is_path(data))
+        own = not isinstance(data, Dataset) and (is_object(data) or is_path(data) or stays_on_disk(data, options))
         rows = as_dataset(data, **(options if own else {}))
         return rows.flattened() if section.flatten and not rows.flat else rows
     if section.path is not None:
@@ -37,5 +37,5 @@ def section_of(data: Dataset) -> dict[str, Any]:
 
 def known_of(data: Dataset) -> dict[str, Any]:
     """What such rows say about an encoder of them."""
-    missing = any(getattr(data, name).mask is not None for name in SPLIT_NAMES)
+    missing = any(getattr(data, name).holed for name in SPLIT_NAMES)
     return encoder_options(data.schema, data.counts, missing)

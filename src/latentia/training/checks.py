@@ -3,14 +3,14 @@
 import torch
 
 from latentia.core import Batch
-from latentia.core.checks import check_finite, check_shape, check_support, expand_mask
+from latentia.core.checks import check_finite, check_shape, check_support
 from latentia.core.errors import DataError, LatentiaError, NonFinite, ShapeError, SupportError
-from latentia.data import Dataset
+from latentia.data import Dataset, Split
 from latentia.gradients.base import plain_draws
 from latentia.learners import Learner
 from latentia.weights import terms
 
-ROWS_AT_ONCE = 10_000
+ROWS_AT_ONCE, VALUES_AT_ONCE = 10_000, 1 << 22
 
 
 def check_fit(learner: Learner, data: Dataset, epochs: int, batch_size: int) -> int:
@@ -35,6 +35,11 @@ def check_fit(learner: Learner, data: Dataset, epochs: int, batch_size: int) -> 
     check_shape("a row of the data", data.x_shape, learner.model.x_shape, cure=cure)
     if data.train.given is not None:
         raise DataError("these rows come with `given`, which no part here conditions on yet; leave it out.")
+    if learner.full_batch and not isinstance(data.train, Split):
+        raise DataError(
+            f"{type(learner).__name__} takes all training rows in one step, and those of {data.name!r} stay on disk; choose "
+            "a learner that takes batches, or give fewer rows."
+        )
     steps = -(-n // batch_size)
     learner.check(epochs * steps)
     return steps
@@ -56,8 +61,8 @@ def check_first_batch(learner: Learner, data: Dataset, batch: Batch) -> None:
     cure = f"{_that_fit(data)}; or change them (binarize='dynamic' makes bits of greys in [0, 1])."
     check_support(name, likelihood, batch.x, cure=cure, mask=batch.mask)
     if not data.train.draw_bits:
-        for rows in torch.arange(len(data.train), device=batch.x.device).split(ROWS_AT_ONCE):
-            whole = data.train.batch(rows)
+        at_once = max(1, min(ROWS_AT_ONCE, VALUES_AT_ONCE // max(1, batch.x[0].numel())))
+        for whole in data.train.batches(at_once):
             check_support(name, likelihood, whole.x, cure=cure, mask=whole.mask)
     q = learner.posterior.infer(model, batch)
     if tuple(q.event_shape) != tuple(model.z_shape):
@@ -100,10 +105,7 @@ def name_the_culprit(learner: Learner, batch: Batch, step: int) -> NonFinite:
 
 def _that_fit(data: Dataset) -> str:
     """Which likelihoods hold such values, by the values that were seen."""
-    values = data.train.values()
-    if data.train.mask is not None:
-        values = values[expand_mask(data.train.mask, values).expand_as(values)]
-    low, high, whole = float(values.min()), float(values.max()), bool((values == values.floor()).all())
+    low, high, whole = data.train.value_range()
     fit = ["normal", "laplace"]
     if whole and low >= 0:
         fit = ["bernoulli", *fit] if high <= 1 else ["negative-binomial", "poisson", *fit]

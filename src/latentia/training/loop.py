@@ -136,10 +136,10 @@ class _Training:
     ) -> None:
         self.learner, self.data, self.progress, self.keeper, self.team = learner, data, progress, team.keeper, team
         self.epochs, self.batch_size, self.on_nonfinite = epochs, batch_size, on_nonfinite
-        self.at = Standing(learner, data.train.stored.device, rows)
+        self.at = Standing(learner, data.train.device, rows)
         self.whole = True
         # On a CPU looking costs nothing; elsewhere it waits for the next refresh.
-        self.looks_each_step = data.train.stored.device.type == "cpu"
+        self.looks_each_step = data.train.device.type == "cpu"
 
     def prepare(self, seed: int, matmul: Matmul) -> None:
         """Go on from what was kept; or seed the order, let fresh parts look at the data, check the first batch."""
@@ -156,10 +156,10 @@ class _Training:
                 part.start_at(some)
                 part.fresh = False
         self.learner.modules.eval()
-        rows = torch.arange(min(self.batch_size, len(train)), device=train.stored.device)
+        rows = torch.arange(min(self.batch_size, len(train)), device=train.device)
         with Products() as products:
             check_first_batch(self.learner, self.data, train.batch(rows))
-        if train.stored.device.type == "cpu":
+        if train.device.type == "cpu":
             self.at.history.route = self.team.leaders(lambda: chosen(matmul, products.seen))
             take(self.at.history.route.name)
         self.team.begin(self.learner, seed)

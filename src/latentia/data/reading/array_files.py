@@ -13,8 +13,10 @@ import numpy as np
 
 from latentia.core.errors import DataError
 from latentia.data.reading.limits import check_bytes, reason
-from latentia.data.reading.material import Material
+from latentia.data.reading.material import Material, never_streamed
 from latentia.data.reading.options import Options
+from latentia.data.streaming.array_source import ArrayFile
+from latentia.data.streaming.budget import streams
 
 ROWS = ("x", "X", "data", "images", "counts", "features")
 LABELS = ("label", "labels", "y", "Y", "target", "targets")
@@ -31,6 +33,10 @@ DAMAGE = (
     zipfile.BadZipFile,
     NotImplementedError,
 )
+SAFETENSORS = {
+    "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4", "U64": "<u8", "I64": "<i8",
+    "F16": "<f2", "F32": "<f4", "F64": "<f8",
+}  # fmt: skip
 # Larger ones make no table of numbers.
 LONGEST_HEADER = 1 << 24
 
@@ -39,8 +45,11 @@ def read_npy(path: Path, options: Options) -> Material:
     """One array, mapped; raises as ``read_npz``."""
     try:
         with path.open("rb") as stream:
-            shape, dtype = _header(stream, f"{path}")
+            shape, dtype, by_row = _header(stream, f"{path}")
             start = stream.tell()
+        file = ArrayFile(path, start, dtype, shape)
+        if by_row and shape and start + file.nbytes <= path.stat().st_size and streams(options.stream, file.nbytes):
+            return Material(x=file, shown=str(path))
         check_bytes(str(path), max(math.prod(shape), 1) * max(dtype.itemsize, 1))
         if start + math.prod(shape) * dtype.itemsize > path.stat().st_size:
             raise EOFError("it ends early")
@@ -49,7 +58,8 @@ def read_npy(path: Path, options: Options) -> Material:
         raise
     except DAMAGE as error:
         raise _damaged(path, ".npy", error) from None
-    return rows_and_more(str(path), {"x": array}, options)
+    material = rows_and_more(str(path), {"x": array}, options)
+    return never_streamed(material, math.prod(shape) * dtype.itemsize)
 
 
 def read_npz(path: Path, options: Options) -> Material:
@@ -66,7 +76,7 @@ def read_npz(path: Path, options: Options) -> Material:
             for info in infos:
                 name = info.filename.removesuffix(".npy")
                 with archive.open(info) as stream:
-                    shape, dtype = _header(stream, f"{name!r} in {path}")  # pyright: ignore[reportArgumentType]
+                    shape, dtype, _ = _header(stream, f"{name!r} in {path}")  # pyright: ignore[reportArgumentType]
                     size = math.prod(shape) * dtype.itemsize
                     if size > info.file_size:
                         raise EOFError("it ends early")
@@ -90,13 +100,37 @@ def read_safetensors(path: Path, options: Options) -> Material:
             length = int.from_bytes(stream.read(8), "little")
             if length > LONGEST_HEADER:
                 raise EOFError("its header is too long")
-            json.loads(stream.read(length))
-        check_bytes(str(path), path.stat().st_size)
+            header = json.loads(stream.read(length))
+        size = path.stat().st_size
+        if streams(options.stream, size):
+            return _left_in_place(path, header, 8 + length, options)
+        check_bytes(str(path), size)
         with safe_open(path, framework="pt") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
     except (*DAMAGE, SafetensorError, RecursionError) as error:
         raise _damaged(path, ".safetensors", error) from None
-    return rows_and_more(str(path), arrays, options)
+    return never_streamed(rows_and_more(str(path), arrays, options), size)
+
+
+def _left_in_place(path: Path, header: Any, start: int, options: Options) -> Material:
+    """The rows where they lie, and what stands beside them in memory."""
+    entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    files = {}
+    for name, entry in entries.items():
+        begin, end = (int(place) for place in entry["data_offsets"])
+        shape = tuple(int(side) for side in entry["shape"])
+        dtype = SAFETENSORS.get(entry["dtype"])
+        if dtype is None:
+            raise DataError(f"{name!r} in {path} holds {entry['dtype']}, which is not read from disk; say stream='never'.")
+        file = ArrayFile(path, start + begin, np.dtype(dtype), shape)
+        if begin < 0 or end - begin != file.nbytes or start + end > path.stat().st_size or any(side < 0 for side in shape):
+            raise EOFError("it ends early")
+        files[name] = file
+    if any(name in MASKS for name in files):
+        raise DataError(f"{path} holds a mask, which is not read from disk; write NaN there, and say nan='missing'.")
+    material = rows_and_more(str(path), files, options)
+    material.labels = None if material.labels is None else material.labels.loaded()
+    return material
 
 
 def rows_and_more(shown: str, arrays: Mapping[str, Any], options: Options) -> Material:
@@ -122,24 +156,25 @@ def rows_and_more(shown: str, arrays: Mapping[str, Any], options: Options) -> Ma
     known = [key for key in LABELS if key in beside]
     labels = beside[known[0]] if known and options.label is None else None
     mask = next((arrays[key] for key in MASKS if key in arrays and key != name), None)
-    extras = {key: np.asarray(value) for key, value in beside.items()}
+    extras = {key: value.loaded() if isinstance(value, ArrayFile) else np.asarray(value) for key, value in beside.items()}
     return Material(x=x, labels=labels, mask=mask, extras=extras, shown=shown)
 
 
-def _header(stream: BinaryIO, what: str) -> tuple[tuple[int, ...], np.dtype]:
+def _header(stream: BinaryIO, what: str) -> tuple[tuple[int, ...], np.dtype, bool]:
+    """(shape, dtype, whether rows lie one after another)."""
     try:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a header of Python 2 is read in a second way, which spoilt ones need too
-            shape, _, dtype = read(stream)
+            shape, by_column, dtype = read(stream)
     except Exception as error:  # numpy reads it as a Python literal, and damaged ones fail in many ways
         raise ValueError(reason(error)) from None
     if dtype.hasobject:
         raise DataError(f"{what} {PICKLED}")
     if any(side < 0 for side in shape):
         raise ValueError("a length is below zero")
-    return shape, dtype
+    return shape, dtype, not by_column
 
 
 def _names(arrays: Mapping[str, Any]) -> str:

@@ -6,15 +6,19 @@ from typing import Any
 from latentia.core.errors import DataError
 from latentia.data.reading.arrow_sizes import unpacked_bytes
 from latentia.data.reading.limits import check_bytes, reason
-from latentia.data.reading.material import Material
+from latentia.data.reading.material import Material, never_streamed
 from latentia.data.reading.options import Options
+from latentia.data.streaming.budget import streams
+from latentia.data.streaming.parquet_source import table_file
 
 # A value takes at least this many bytes in a frame, however well a file packs it.
 VALUE = 8
+# What unpacks to more than so many times its size is left on disk only where that was said: it may be a bomb.
+PACKED = 1000
 
 
-def read_parquet(path: Path, _: Options) -> Material:
-    """A Parquet file as a frame.
+def read_parquet(path: Path, options: Options) -> Material:
+    """A Parquet file as a frame; or left on disk.
 
     Raises:
         DataError: pyarrow is missing, or the file is damaged or too large.
@@ -27,14 +31,18 @@ def read_parquet(path: Path, _: Options) -> Material:
             about = file.metadata
             groups = range(about.num_row_groups)
             packed = sum(about.row_group(group).total_byte_size for group in groups)
-            check_bytes(str(path), max(packed, VALUE * about.num_rows * max(about.num_columns, 1)))
+            size = max(packed, VALUE * about.num_rows * max(about.num_columns, 1))
+            plain = options.stream == "always" or size <= PACKED * path.stat().st_size
+            if plain and streams(options.stream, size):
+                return Material(x=table_file(path), shown=str(path))
+            check_bytes(str(path), size)
             table = file.read(use_threads=False)
         frame = table.to_pandas()
     except DataError:
         raise
     except Exception as error:  # damaged bytes can end in nearly any error inside the parser
         raise _damaged(path, "Parquet", error) from None
-    return _material(path, frame)
+    return never_streamed(_material(path, frame), size)
 
 
 def read_feather(path: Path, _: Options) -> Material:

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+# Bytes; smaller rows lie in memory everywhere.
+SAID_FROM = 256 << 20
+
 
 @dataclass
 class Material:
@@ -39,3 +42,10 @@ class Material:
 
     def __len__(self) -> int:
         return len(self.frame if self.x is None else self.x)
+
+
+def never_streamed(material: Material, size: int) -> Material:
+    """Rows that lie in memory; where another machine might decide otherwise it is said, or a fit could not go on there."""
+    if size >= SAID_FROM:
+        material.resolved["stream"] = "never"
+    return material

@@ -15,7 +15,7 @@ from latentia.data.split import Split
 from latentia.data.tables.cells import numbers
 
 # Options of a fit that say nothing about how a row is read.
-AT_FIT = ("valid", "test", "kinds", "splits", "split_seed", "stratify", "binarize", "flatten")
+AT_FIT = ("valid", "test", "kinds", "splits", "split_seed", "stratify", "binarize", "flatten", "stream", "buffer")
 ASIDE = ("label", "group", "split")
 
 
@@ -45,7 +45,8 @@ def new_rows(source: Any, schema: Schema | None = None, options: Mapping[str, An
     said = dict(options or {})
     aside = {key: str(said.pop(key)) for key in ASIDE if said.get(key)}
     said = {key: value for key, value in said.items() if key not in AT_FIT}
-    wanted = options_from(said)
+    # They are answered for in memory, and refused where that would not hold them.
+    wanted = options_from({**said, "stream": "never"})
     material = material_of(source, wanted)
     label = aside.get("label")
     if material.frame is None:

@@ -12,6 +12,8 @@ from latentia.data.reading.limits import check_bytes
 from latentia.data.reading.material import Material
 from latentia.data.reading.options import Options
 from latentia.data.splitting import part_named
+from latentia.data.streaming.array_source import ArrayFile, Stacked
+from latentia.data.streaming.parquet_source import TableFile
 from latentia.data.tables.frames import as_frame, is_table
 
 ROWS, LABELS = ("x", "image", "img", "pixel_values", "input", "features"), ("y", "label", "labels", "target")
@@ -144,6 +146,8 @@ def joined(materials: list[tuple[Material, str | None]]) -> Material:
         DataError: a table beside an array, or rows of another shape.
     """
     first = materials[0][0]
+    if any(isinstance(material.x, TableFile) for material, _ in materials):
+        raise DataError("rows of a Parquet file that stays on disk stand alone; put all into one, and say split=COLUMN.")
     if len({material.frame is None for material, _ in materials}) > 1:
         raise DataError("one source is a table and another is not; give files of one kind.")
     parts = [material.parts if part is None else np.full(len(material), part, dtype=object) for material, part in materials]
@@ -169,6 +173,11 @@ def joined(materials: list[tuple[Material, str | None]]) -> Material:
         raise DataError(
             f"rows of {materials[odd][0].shown} have shape {shapes[odd]}, those of {first.shown} {shapes[0]}; make them one."
         )
+    if any(isinstance(material.x, ArrayFile) for material, _ in materials):
+        if any(material.mask is not None for material, _ in materials):
+            raise DataError("a mask beside rows that stay on disk is not read; write NaN there and say nan='missing'.")
+        whole.x = Stacked(tuple(m.x if isinstance(m.x, ArrayFile) else np.asarray(m.x) for m, _ in materials))
+        return whole
     whole.x = np.concatenate([np.asarray(material.x) for material, _ in materials])
     if all(material.mask is not None for material, _ in materials):
         whole.mask = np.concatenate([np.asarray(material.mask) for material, _ in materials])

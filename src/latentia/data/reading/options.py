@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 from latentia.core.errors import DataError, nearest
 from latentia.data.dataset import DEFAULT_SHARES, Binarize, Shares
+from latentia.data.streaming.budget import Stream
 
 Reader = Literal["table", "images", "array", "counts"]
 Aspect = Literal["crop", "pad", "stretch"]
@@ -39,6 +40,9 @@ class Options:
         nan: what a NaN in an array means: "refuse", or "missing".
         binarize: see ``Dataset``; None for "none".
         flatten: images as vectors.
+        stream: whether training rows stay on disk: "always", "never", or "auto": where they would take more than a quarter
+            of the memory that is free, or more than ``LATENTIA_MAX_BYTES``.
+        buffer: MiB of rows on disk that are mixed at a time, twice of which are held; None for 256.
     """
 
     reader: Reader | None = None
@@ -62,9 +66,12 @@ class Options:
     nan: Nan = "refuse"
     binarize: Binarize | None = None
     flatten: bool = False
+    stream: Stream = "auto"
+    buffer: int | None = None
 
     def __post_init__(self) -> None:
-        for name, known in (("reader", Reader), ("aspect", Aspect), ("colour", Colour), ("nan", Nan)):
+        kinds = (("reader", Reader), ("aspect", Aspect), ("colour", Colour), ("nan", Nan), ("stream", Stream))
+        for name, known in kinds:
             value = getattr(self, name)
             if value not in get_args(known) and not (name == "reader" and value is None):
                 raise DataError(f"{name} is {value!r}; {nearest(str(value), list(get_args(known)))}")
@@ -74,6 +81,8 @@ class Options:
             raise DataError(f"delimiter is {self.delimiter!r}, wanted one character, such as ',' or ';'.")
         if self.size is not None and not (len(self.size) == 2 and all(0 < side <= 4096 for side in self.size)):
             raise DataError(f"size is {self.size!r}, wanted (height, width), each from 1 to 4096.")
+        if self.buffer is not None and self.buffer < 1:
+            raise DataError(f"buffer is {self.buffer!r}, wanted a number of MiB, at least 1.")
         if not isinstance(self.kinds, Mapping):
             raise DataError(f"kinds is a {type(self.kinds).__name__}, wanted {{column: kind}}.")
 

@@ -14,7 +14,7 @@ from latentia.core.errors import DataError, nearest
 from latentia.data.arrays import checked_split
 from latentia.data.columns import Schema
 from latentia.data.dataset import Dataset, Origin, Shares, from_splits
-from latentia.data.reading.fingerprint import Fingerprint, fingerprint
+from latentia.data.reading.fingerprint import Fingerprint, by_what, fingerprint
 from latentia.data.reading.labels import label_codes
 from latentia.data.reading.material import Material
 from latentia.data.reading.objects import joined
@@ -23,7 +23,13 @@ from latentia.data.reading.rows import array_rows
 from latentia.data.reading.sources import is_path, material_of
 from latentia.data.split import Split
 from latentia.data.splitting import Rows, parts_of_column, split_rows
+from latentia.data.streaming.arrays import dataset_on_disk, is_on_disk
+from latentia.data.streaming.budget import streams
+from latentia.data.streaming.parquet_source import TableFile
+from latentia.data.streaming.tables import table_on_disk
 from latentia.data.tables.inferring import Inferred, infer_schema
+
+OF_TABLES = "kinds are of a table's columns, and this is an array; leave them out."
 
 
 def read_data(source: Any, name: str | None = None, schema: Schema | None = None, **options: Any) -> Dataset:
@@ -31,7 +37,8 @@ def read_data(source: Any, name: str | None = None, schema: Schema | None = None
 
     Tables (CSV and its relatives, Parquet, Feather, frames of pandas and polars) become rows by a schema that is inferred
     from training rows; arrays (.npy, .npz, .safetensors), folders of pictures, counts (.h5ad, AnnData), torch and Hugging
-    Face data sets become rows as they are. Nothing is ever unpickled, nothing larger than ``LATENTIA_MAX_BYTES`` read.
+    Face data sets become rows as they are. Nothing is ever unpickled, nothing larger than ``LATENTIA_MAX_BYTES`` held in
+    memory: training rows of arrays (.npy, .safetensors, memory maps) and Parquet stay on disk where they are large.
 
     Args:
         source: a path, or the object.
@@ -46,10 +53,12 @@ def read_data(source: Any, name: str | None = None, schema: Schema | None = None
     wanted = options_from(said)
     material = _whole(source, wanted)
     data = _dataset(name or name_of(source), material, wanted, schema)
-    if material.frame is not None and wanted.binarize not in (None, "none"):
+    if (material.frame is not None or data.schema is not None) and wanted.binarize not in (None, "none"):
         raise DataError(f"binarize={wanted.binarize!r} is for grey levels, and this is a table; leave it out.")
     data = data.binarized(wanted.binarize) if wanted.binarize else data
     data = data.flattened() if wanted.flatten else data
+    if not isinstance(data.train, Split):
+        material.resolved["stream"] = "always"
     return replace(data, origin=_origin(source, wanted, said, material.resolved))
 
 
@@ -70,10 +79,15 @@ def read_again(path: str, mark: Mapping[str, Any], schema: Schema | None, name: 
     found = fingerprint(sources, Fingerprint(str(mark["sha256"]), int(mark["size"]), int(mark["files"])))
     if found is None or found.sha256 != mark["sha256"]:
         raise DataError(
-            f"{path} is no longer what the run was fitted on (its sha256 differs); restore it, fit again, or pass the "
+            f"{path} is no longer what the run was fitted on ({by_what(sources)}); restore it, fit again, or pass the "
             "rows as data."
         )
     return read_data(path, name, schema, **options)
+
+
+def stays_on_disk(source: Any, options: Mapping[str, Any]) -> bool:
+    """Whether it is a mapped array that is to be left where it is."""
+    return isinstance(source, np.memmap) and streams(options.get("stream") or "auto", source.nbytes)
 
 
 def name_of(source: Any) -> str:
@@ -100,7 +114,14 @@ def _said(options: Options) -> dict[str, Any]:
 
 
 def _dataset(name: str, material: Material, options: Options, schema: Schema | None) -> Dataset:
-    n = len(material)
+    n, on_disk = len(material), is_on_disk(material)
+    if options.stream == "always" and not (on_disk or isinstance(material.x, TableFile)):
+        raise DataError(
+            f"{material.shown} cannot stay on disk; that goes for .npy in C order, .safetensors and Parquet: write one of "
+            "those, or leave out stream."
+        )
+    if isinstance(material.x, TableFile):
+        return table_on_disk(name, material, options, schema)
     if not n:
         raise DataError(f"{material.shown} has no rows; give at least one.")
     label, group, split = (_taken(material, getattr(options, key), key) for key in ("label", "group", "split"))
@@ -111,9 +132,13 @@ def _dataset(name: str, material: Material, options: Options, schema: Schema | N
         raise DataError("stratify=True needs labels, and there are none; say label=, or leave it out.")
     if options.stratify and group is not None:
         raise DataError("rows are kept together by group, so classes cannot be given equal shares; leave out stratify.")
+    notes = material.notes + notes
+    if on_disk:
+        if options.kinds:
+            raise DataError(OF_TABLES)
+        return replace(dataset_on_disk(name, material, options, codes, group, parts, notes), label_names=names)
     rows = split_rows(n, _shares(options.splits), options.split_seed, by_class, group, parts)
     labels = None if codes is None else torch.from_numpy(codes)
-    notes = material.notes + notes
     if material.frame is not None:
         data = _of_table(name, material.frame, rows, labels, options, schema, notes)
     else:
@@ -142,7 +167,7 @@ def _of_array(
     name: str, material: Material, rows: Rows, labels: Tensor | None, options: Options, notes: list[str]
 ) -> Dataset:
     if options.kinds:
-        raise DataError("kinds are of a table's columns, and this is an array; leave them out.")
+        raise DataError(OF_TABLES)
     x, mask, counts, more = array_rows(material, options)
     whole, levels = checked_split(x, mask=mask, levels=material.levels)
     whole = replace(whole, labels=labels)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from latentia.core.errors import DataError
 from latentia.data.reading.array_files import read_npy, read_npz, read_safetensors
 from latentia.data.reading.column_files import read_feather, read_parquet
@@ -17,6 +19,8 @@ from latentia.data.reading.options import Options
 from latentia.data.reading.sniffing import format_of
 from latentia.data.reading.text_tables import read_text_table
 from latentia.data.splitting import part_named
+from latentia.data.streaming.array_source import file_of
+from latentia.data.streaming.budget import streams
 
 READERS: dict[str, Callable[[Path, Options], Material]] = {
     "text": read_text_table,
@@ -45,7 +49,21 @@ def material_of(source: Any, options: Options) -> Material:
         return _of_path(Path(os.fspath(source)).expanduser(), options)
     if is_object(source):
         return from_object(source, options)
+    if isinstance(source, np.memmap):
+        return _of_map(source, options)
     return Material(x=source)
+
+
+def _of_map(array: np.memmap, options: Options) -> Material:
+    if not streams(options.stream, array.nbytes):
+        return Material(x=array)
+    file = file_of(array)
+    if file is None:
+        raise DataError(
+            "this map's rows cannot be left on disk; open it in C order with mode='r', all of its rows and columns, or say "
+            "stream='never'."
+        )
+    return Material(x=file, shown=str(file.path))
 
 
 def _of_path(path: Path, options: Options) -> Material:

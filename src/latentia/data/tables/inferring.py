@@ -134,10 +134,12 @@ def _column(name: str, series: Any, seen: np.ndarray, kind: str | None) -> tuple
             f"column {name!r} is infinite in {int(np.isinf(values).sum())} of {len(series)} cells (first in row "
             f"{cells.index[int(np.isinf(values).argmax())]}); correct them, or leave them empty."
         )
-    states = states_of(cells)
+    # Numbers that are many need no list of states, which takes longer than all the rest.
+    many = kind not in NAMED_STATES and not (is_text(series) or categorical(series)) and len(np.unique(values)) > 2
+    states = () if many else states_of(cells)
     if len(states) == 1:
         raise Leave("the same in every row")
-    numeric = not (np.isnan(values).any() or categorical(series) or all_boolean(states))
+    numeric = many or not (np.isnan(values).any() or categorical(series) or all_boolean(states))
     if kind in NAMED_STATES or (kind is None and (not numeric or _two_whole(values, series))):
         return named_column(name, dtype, cells, states, values, kind, FEW_ROWS)
     if kind is None and _counts_rows(values, seen):
