@@ -76,7 +76,7 @@ def compare(kind: str, folder: Path, options: argparse.Namespace) -> None:
     )
     work = {s: statistics.median(one["rows_per_processor_second"] for one in each) for s, each in found.items()}
     print(
-        f"         rows a second of the processor, all threads: from disk {work['always']:,.0f}, in memory {work['never']:,.0f}"
+        f"         rows a second of processor time: from disk {work['always']:,.0f}, in memory {work['never']:,.0f}"
         f"; ratio {work['always'] / work['never']:.2f}",
         flush=True,
     )
