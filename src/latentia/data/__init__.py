@@ -22,7 +22,7 @@ from latentia.data.reading.new_rows import NewRows, new_rows
 from latentia.data.reading.objects import is_object
 from latentia.data.reading.options import Aspect, Colour, Nan, Options, Reader
 from latentia.data.reading.reading import name_of, read_again, read_data
-from latentia.data.reading.sources import is_path
+from latentia.data.reading.sources import holds_data, is_path
 from latentia.data.split import Split
 from latentia.data.starmap import STARMAP
 from latentia.data.tables.inferring import Inferred, infer_schema
@@ -69,6 +69,7 @@ __all__ = [
     "checked_split",
     "from_arrays",
     "from_splits",
+    "holds_data",
     "infer_schema",
     "is_object",
     "is_path",
