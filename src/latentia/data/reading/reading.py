@@ -146,7 +146,7 @@ def _of_array(
         raise DataError("kinds are of a table's columns, and this is an array; leave them out.")
     x, mask, counts, more = array_rows(material, options)
     whole, levels = checked_split(x, mask=mask, levels=options.levels or material.levels)
-    more += dim_bytes(x, levels, options)
+    more += dim_bytes(x, levels) if (options.levels or material.levels) is None else []
     # Few new rows may be darker than these; they are read as these were.
     material.resolved = {**material.resolved, **({} if levels is None else {"levels": levels})}
     whole = replace(whole, labels=labels)
