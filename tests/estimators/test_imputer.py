@@ -116,3 +116,13 @@ def test_a_column_without_values_is_refused() -> None:
         fresh(QUICK).fit(holed)
     with pytest.raises(ValueError, match="infinity"):
         fresh(QUICK).fit(np.where(np.isnan(holed), np.inf, holed))
+
+
+@pytest.mark.parametrize(("draws", "bound"), [(1, "elbo"), (20, "iwae")])
+def test_the_bound_is_that_of_miwae_unless_one_draw_is_asked_for(draws: int, bound: str) -> None:
+    fitted = fresh(QUICK, bound_draws=draws).fit(holed_rows(40)[1])
+    recipe = fitted.run_.known_recipe()
+    assert (recipe.bound["name"], recipe.draws) == (bound, draws)
+    assert fresh(QUICK).bound_draws == 20
+    with pytest.raises(ValueError, match="bound_draws == 0"):
+        fresh(QUICK, bound_draws=0).fit(holed_rows(40)[1])

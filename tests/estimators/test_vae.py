@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 import latentia
 from helpers.estimators import fresh
 from latentia.core import LatentiaError
-from latentia.sklearn import PPCA, VAE
+from latentia.sklearn import PPCA, VAE, VAEImputer
 from latentia.sklearn.units import Array
 
 QUICK = VAE(hidden=(8,), epochs=3, random_state=0)
@@ -134,6 +134,7 @@ def test_patience_that_never_ran_out_is_said(iris: Array) -> None:
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"validation_fraction": 1.0}, "validation_fraction"),
         ({"hidden": (0,)}, "hidden widths"),
+        ({"hidden": "large"}, "hidden is 'large', wanted the widths of its layers"),
         ({"device": "abacus"}, "abacus"),
         ({"score_draws": 0}, "score_draws"),
     ],
@@ -143,3 +144,10 @@ def test_a_wrong_parameter_is_one_line(iris: Array, wrong: dict[str, object], sa
     with pytest.raises((ValueError, TypeError), match=said) as caught:
         fresh(QUICK, **wrong).fit(iris)
     assert "\n" not in str(caught.value)
+
+
+def test_text_is_refused_with_what_to_do() -> None:
+    frame = pd.DataFrame({"age": [30.0, 40.0, 50.0], "city": ["Ulm", "Kiel", "Ulm"]})
+    for estimator in (fresh(QUICK), VAEImputer(epochs=1)):
+        with pytest.raises(ValueError, match=r"convert string to float: 'Ulm'; VAE.* takes numbers alone: encode"):
+            estimator.fit(frame)

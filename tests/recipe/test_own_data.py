@@ -152,6 +152,24 @@ def test_counting_a_wide_network_leaves_its_weights_alone() -> None:
     assert torch.equal(*weights)
 
 
+def test_the_file_of_a_known_model_is_seen_from_the_recipe_s_folder_too(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.json"
+    for inside in ("net.bif", "nets/net.bif.gz"):
+        file.write_text(json.dumps({"model": {"source": inside}, "data": {"name": "simulated"}}))
+        assert read(file).model["source"] == str(tmp_path / inside)
+    for outside in ("/etc/net.bif", "../net.bif", "C:\\net.bif"):
+        file.write_text(json.dumps({"model": {"source": outside}, "data": {"name": "simulated"}}))
+        with pytest.raises(RecipeError) as caught:
+            read(file)
+        assert str(caught.value) == (
+            f"{file} names model.source {outside!r}, which leads out of the recipe's folder; put the file beside it, or say "
+            "--set model.source=... yourself."
+        )
+        assert read(file, ["model.source=/any/net.bif"]).model["source"] == "/any/net.bif"
+    file.write_text(json.dumps({"model": {"source": "asia"}, "data": {"name": "simulated"}}))
+    assert read(file).model["source"] == "asia"
+
+
 N = int(os.environ.get("LATENTIA_FUZZ", "200"))
 
 

@@ -207,9 +207,9 @@ def test_a_folder_that_holds_something_is_never_overwritten(tmp_path: Path) -> N
 
 def test_wrong_rows_are_refused_by_encode(saved: Path) -> None:
     run = load(saved)
-    with pytest.raises(ShapeError, match=r"a row of x has shape"):
+    with pytest.raises(ShapeError, match=r"a row of the data has shape"):
         run.encode(np.zeros((3, 5), dtype=np.float32))
-    with pytest.raises(LatentiaError, match=r"is NaN in"):
+    with pytest.raises(LatentiaError, match=r"nothing was observed"):
         run.encode(np.full((1, 1, 8, 8), np.nan, dtype=np.float32))
     with pytest.raises(ShapeError, match=r"a row of z has shape"):
         run.decode(torch.zeros(2, 9))
@@ -223,6 +223,7 @@ def test_missing_cells_are_encoded_as_they_were_learned(saved: Path) -> None:
     mask = torch.rand(4, 1, 8, 8) < 0.5
     holes = x.masked_fill(~mask, torch.nan)
     assert torch.equal(run.encode(holes, mask=mask), run.encode(x, mask=mask))
+    assert torch.equal(run.encode(holes), run.encode(x, mask=mask))
     assert not torch.equal(run.encode(x, mask=mask), run.encode(x))
     assert run.reconstruct(holes, mask=mask).isfinite().all()
 

@@ -1,6 +1,7 @@
 """What ``latentia interpolate`` and ``latentia neighbors`` do, once their arguments are read."""
 
 import csv
+import io
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from latentia.cli.commands import say_written
 from latentia.cli.row_commands import TABLES, check_out, write_tables
@@ -117,8 +119,11 @@ def _with_columns(run: Run, lines: list[dict[str, Any]], split: str) -> list[dic
     if schema is None:
         return lines
     rows = run.dataset().split(split).take(torch.tensor([line["row"] for line in lines]))
-    table = schema.decode(rows.values(), None if rows.mask is None else rows.mask)
-    return [{**line, **cells} for line, cells in zip(lines, table.to_dict("records"), strict=True)]
+    # As a file of the table itself would say it: dates without the hour that they lack.
+    text = io.StringIO()
+    schema.decode(rows.values(), rows.mask).to_csv(text, index=False)
+    text.seek(0)
+    return [{**line, **cells} for line, cells in zip(lines, csv.DictReader(text), strict=True)]
 
 
 def _print_json(found: Neighbors, split: str, lines: list[dict[str, Any]]) -> None:
@@ -137,5 +142,5 @@ def _print_table(found: Neighbors, split: str, lines: list[dict[str, Any]]) -> N
     for name in columns:
         table.add_column(name, justify="left" if name == "label" else "right", no_wrap=True)
     for line in lines:
-        table.add_row(*(f"{line[name]:.4g}" if name == "distance" else str(line[name]) for name in columns))
+        table.add_row(*(f"{line[name]:.4g}" if name == "distance" else Text(str(line[name])) for name in columns))
     Console().print(table)

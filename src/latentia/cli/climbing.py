@@ -11,7 +11,7 @@ from rich.status import Status
 
 from latentia.cli.commands import fit_command
 from latentia.core.errors import LatentiaError, nearest
-from latentia.data import DATASETS, SPLIT_NAMES
+from latentia.data import DATASETS, SPLIT_NAMES, holds_data
 from latentia.evaluation import Ladder
 from latentia.ladder import DEFAULT_RUNGS, DEFAULT_TRAININGS, RUNGS, TRAININGS, climb, rung_kind, train_each
 from latentia.recipe import named_recipes, parse_recipe, with_overrides
@@ -42,7 +42,7 @@ def ladder_command(what: str, asked: Asked, overrides: list[str], out: Path | No
     """
     _check_names(asked)
     folder = Path(what)
-    if (folder / RECIPE).is_file() or (folder.is_dir() and what not in {*named_recipes(), *DATASETS}):
+    if _is_run(folder, what):
         run = load(folder)
         if (overrides and not asked.own_training) or out is not None:
             raise LatentiaError(f"{what} is fitted already, so --set and --out have nothing to change; leave them out.")
@@ -64,6 +64,13 @@ def ladder_command(what: str, asked: Asked, overrides: list[str], out: Path | No
         Console().print(f"report  {folder / REPORT}", highlight=False, soft_wrap=True)
     if ladder.interrupted:
         raise KeyboardInterrupt
+
+
+def _is_run(folder: Path, what: str) -> bool:
+    """Whether a folder is meant as a run, and not as data of one's own."""
+    if (folder / RECIPE).is_file() or not folder.is_dir() or what in {*named_recipes(), *DATASETS}:
+        return (folder / RECIPE).is_file()
+    return not holds_data(folder)
 
 
 def _climbed(run: Run, asked: Asked, overrides: list[str], status: Status) -> Ladder:

@@ -2,15 +2,17 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from torch import Tensor
 
-from latentia.cli.row_commands import check_out, write_tables
-from latentia.cli.tables import picture_and_arrays, table_writer, write_npz
+from latentia.cli.row_commands import TABLES, check_out, write_tables
+from latentia.cli.tables import named, pairwise_rows, picture_and_arrays, table_writer, write_npz
 from latentia.data import Dataset
-from latentia.evaluation import some_rows
+from latentia.evaluation import some_places
 from latentia.report import save_grid, save_pairs
 from latentia.runs import (
     REPORT,
@@ -23,11 +25,14 @@ from latentia.runs import (
     place_for,
     read,
     rows_for,
+    schema_of,
     write_evaluation,
 )
 from latentia.training import progress_for, start
 
 RUNS = Path("runs")
+# Rows of a split that are reconstructed unless said, and pairs in one picture.
+SOME = 64
 
 
 def fit_command(
@@ -101,7 +106,7 @@ def sample_command(folder: Path, n: int, out: Path | None, seed: int) -> None:
     mean = run.sample(n, mean=True, seed=seed)
     if not isinstance(mean, Tensor):
         target = out or folder / "samples.csv"
-        check_out(target, (".csv", ".parquet"))
+        check_out(target, TABLES)
         write_tables(target, [run.sample(n, seed=seed)])
         say_written(target)
         return
@@ -110,26 +115,41 @@ def sample_command(folder: Path, n: int, out: Path | None, seed: int) -> None:
     say_written(arrays, save_grid(picture, mean))
 
 
-def reconstruct_command(folder: Path, n: int, out: Path | None, split: str) -> None:
-    """Encode and decode some rows of a split."""
+def reconstruct_command(folder: Path, data: str | None, n: int | None, out: Path | None, split: str) -> None:
+    """Encode and decode rows of a file, all of them unless said; or some of a split. Of a table, a table of both."""
     run = load(folder)
-    picture, arrays = picture_and_arrays(out, folder / "reconstructions.npz")
-    rows = some_rows(run.dataset().split(split), n)
-    x, back = rows.filled(), run.reconstruct(rows)
-    write_npz(arrays, x=x.numpy(), reconstruction=back.numpy())
-    say_written(arrays, save_pairs(picture, x, back))
+    schema = schema_of(run)
+    if schema is None:
+        picture, arrays = picture_and_arrays(out, folder / "reconstructions.npz")
+    else:
+        picture = arrays = out or folder / "reconstructions.csv"
+        check_out(arrays, TABLES)
+    rows = rows_for(run, data, split)
+    say_notes(rows.notes)
+    total = len(rows.split)
+    places = some_places(total, n or SOME) if data is None else torch.arange(min(total, n or total))
+    part = rows.split.take(places.to(rows.split.stored.device))
+    back = run.reconstruct(part)
+    if schema is not None:
+        own = schema.decode(part.values(), part.mask)
+        both = [named(own, places, "row"), named(back, places, "reconstruction")]
+        say_written(*write_tables(arrays, [pairwise_rows(*both)]))
+        return
+    x = part.filled()
+    write_npz(arrays, x=x.cpu().numpy(), reconstruction=back.numpy(), row=places.numpy())
+    say_written(arrays, save_pairs(picture, x[:SOME], back[:SOME]))
 
 
-def encode_command(folder: Path, data: str, out: Path, split: str) -> None:
+def encode_command(folder: Path, data: str | None, out: Path | None, split: str) -> None:
     """Write posterior means and standard deviations of every row."""
-    write = table_writer(out)
+    target = out or folder / "encodings.csv"
+    write = table_writer(target)
     run = load(folder)
     rows = rows_for(run, data, split)
-    for note in rows.notes:
-        sys.stderr.write(f"{note}\n")
+    say_notes(rows.notes)
     mean, sd = run.encode_with_sd(rows.split)
     write(mean.flatten(1).numpy(), sd.flatten(1).numpy(), rows.labels)
-    say_written(out)
+    say_written(target)
 
 
 def report_command(folder: Path, out: Path | None) -> None:
@@ -142,3 +162,9 @@ def say_written(*paths: Path) -> None:
     """A line for each file."""
     for path in paths:
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+def say_notes(notes: Sequence[str]) -> None:
+    """A line for each, where it is not taken for the answer."""
+    for note in notes:
+        sys.stderr.write(f"{note}\n")

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from latentia.cli.tables import write_npz
 from latentia.core.errors import DataError
-from latentia.runs import Scored, load
+from latentia.runs import Scored, load, schema_of
 
 SHOWN = 10
 # A weighted figure from fewer effective draws than this is not to be leaned on.
@@ -20,9 +21,18 @@ TABLES, ARRAYS = (".csv", ".parquet"), (".npy", ".npz")
 
 
 def score_command(
-    folder: Path, data: str, out: Path, top: int, shares: bool, split: str, draws: int, seed: int, memory: int
+    folder: Path,
+    data: str | None,
+    out: Path | None,
+    top: int,
+    shares: bool,
+    split: str,
+    draws: int,
+    seed: int,
+    memory: int,
 ) -> None:
     """Write a line for each row, and show the least probable ones."""
+    out = out or folder / "scores.csv"
     check_out(out, (".csv",))
     found = load(folder).score(data, draws=draws, split=split, seed=seed, memory=memory)
     if shares and (found.shares is None or len(found.names) > 2000):
@@ -38,17 +48,20 @@ def score_command(
 
 
 def impute_command(
-    folder: Path, data: str, out: Path, multiple: int, split: str, draws: int, seed: int, memory: int
+    folder: Path, data: str | None, out: Path | None, multiple: int, split: str, draws: int, seed: int, memory: int
 ) -> None:
     """Write the filled rows; M completed copies beside them as <name>-1, ..., or as an array of the .npz."""
-    check_out(out, TABLES + ARRAYS)
+    if out is not None:
+        check_out(out, TABLES + ARRAYS)
     run = load(folder)
-    found = run.impute(data, multiple=multiple, draws=draws, split=split, seed=seed, memory=memory)
-    console, is_table = Console(), not isinstance(found.values, torch.Tensor)
-    wanted = TABLES if is_table else ARRAYS
+    is_table = schema_of(run) is not None
+    out, wanted = out or folder / ("filled.csv" if is_table else "filled.npz"), TABLES if is_table else ARRAYS
     if out.suffix not in wanted:
         what = "a table" if is_table else "an array"
         raise DataError(f"--out {out} ends in {out.suffix}, but the rows are {what}; write {' or '.join(wanted)}.")
+    check_out(out, wanted)
+    found = run.impute(data, multiple=multiple, draws=draws, split=split, seed=seed, memory=memory)
+    console = Console()
     _say(console, found.notes)
     written = write_tables(out, [found.values, *found.draws]) if is_table else _write_arrays(out, found)
     rows = len(found.effective)
@@ -97,7 +110,7 @@ def _least_probable(found: Scored, top: int) -> Table:
     heaviest = found.heaviest(top) if top else [[] for _ in found.log_px]
     for row in lowest:
         said = ", ".join(f"{part.name} {part.nats:.1f}" for part in heaviest[row])
-        table.add_row(str(row), f"{float(found.log_px[row]):.2f}", f"{float(found.error[row]):.2f}", said)
+        table.add_row(str(row), f"{float(found.log_px[row]):.2f}", f"{float(found.error[row]):.2f}", Text(said))
     return table
 
 

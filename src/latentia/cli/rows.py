@@ -5,11 +5,9 @@ from typing import Annotated
 
 import typer
 
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `latentia fit` wrote.")]
-Data = Annotated[str, typer.Argument(metavar="DATA", help="A table or array file, or a data set's name.")]
-Split = Annotated[str, typer.Option(help="Of a named data set: train, valid or test.")]
+from latentia.cli.options import OwnOrData, RunFolder, Seed, SplitName
+
 Draws = Annotated[int, typer.Option(min=1, help="Draws a row; exactly so many are used.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the draws.")]
 Memory = Annotated[int, typer.Option(min=1, help="Megabytes that one chunk of draws may take, about.")]
 
 
@@ -19,11 +17,11 @@ def declare(app: typer.Typer) -> None:
     @app.command()
     def score(
         run: RunFolder,
-        data: Data,
-        out: Annotated[Path, typer.Option(help="scores.csv")],
+        data: OwnOrData = None,
+        out: Annotated[Path | None, typer.Option(help="A .csv; scores.csv in the run's folder by default.")] = None,
         top: Annotated[int, typer.Option(min=0, help="How many of a row's least usual columns to name.")] = 3,
         shares: Annotated[bool, typer.Option("--shares", help="Write every column's share of log p(x), too.")] = False,
-        split: Split = "test",
+        split: SplitName = "test",
         draws: Draws = 1000,
         seed: Seed = 0,
         memory: Memory = 128,
@@ -36,10 +34,16 @@ def declare(app: typer.Typer) -> None:
     @app.command()
     def impute(
         run: RunFolder,
-        data: Data,
-        out: Annotated[Path, typer.Option(help="filled.csv or .parquet for a table, filled.npy or .npz for an array.")],
+        data: OwnOrData = None,
+        out: Annotated[
+            Path | None,
+            typer.Option(
+                help=".csv or .parquet for a table, .npy or .npz for an array; filled.csv or filled.npz in the run's folder "
+                "by default."
+            ),
+        ] = None,
         multiple: Annotated[int, typer.Option(min=0, help="Completed copies to draw, beside the single answer.")] = 0,
-        split: Split = "test",
+        split: SplitName = "test",
         draws: Draws = 1000,
         seed: Seed = 0,
         memory: Memory = 128,

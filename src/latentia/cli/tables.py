@@ -3,10 +3,15 @@
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from torch import Tensor
 
 from latentia.core.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Write = Callable[[np.ndarray, np.ndarray, np.ndarray | None], None]
 
@@ -46,6 +51,26 @@ def picture_and_arrays(out: Path | None, default: Path) -> tuple[Path, Path]:
     if not path.parent.is_dir():
         raise DataError(f"the folder {path.parent} does not exist; make it first.")
     return path.with_suffix(".png"), path.with_suffix(".npz")
+
+
+def named(frame: "pd.DataFrame", places: Tensor, what: str) -> "pd.DataFrame":
+    """A table with the number of each row and what the rows are before its columns, which keep their names."""
+    import pandas as pd
+
+    beside = pd.DataFrame({_free("row", frame): places.cpu().numpy(), _free("what", frame): what})
+    return pd.concat([beside, frame.reset_index(drop=True)], axis=1)
+
+
+def pairwise_rows(first: "pd.DataFrame", second: "pd.DataFrame") -> "pd.DataFrame":
+    """Rows of two tables by turns."""
+    import pandas as pd
+
+    return pd.concat([first, second]).sort_index(kind="stable").reset_index(drop=True)
+
+
+def _free(name: str, frame: "pd.DataFrame") -> str:
+    """A header that no column has."""
+    return name if name not in frame.columns else _free(f"{name}_", frame)
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from latentia.cli.options import Count, Json, Out, RunFolder, Seed, SplitName
+from latentia.cli.options import Count, Json, Out, OwnOrData, RunFolder, Seed, SplitName
 
 
 def declare(app: typer.Typer) -> None:
@@ -27,21 +27,24 @@ def sample(run: RunFolder, n: Count = 64, out: Out = None, seed: Seed = 0) -> No
 
 def reconstruct(
     run: RunFolder,
-    n: Count = 64,
+    data: OwnOrData = None,
+    n: Annotated[int | None, typer.Option("-n", min=1, help="How many; by default all of a file, 64 of a split.")] = None,
     out: Out = None,
     split: SplitName = "test",
 ) -> None:
-    """Rows to their encoding and back: a picture, and an .npz of both."""
+    """Rows to their encoding and back: a picture, and an .npz of both; of a table, a table of both."""
     from latentia.cli import commands
 
-    commands.reconstruct_command(run, n, out, split)
+    commands.reconstruct_command(run, data, n, out, split)
 
 
 def encode(
     run: RunFolder,
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A data set's name, or a file or folder of rows.")],
-    out: Annotated[Path, typer.Option(help="z.csv, z.npz or z.parquet.")],
-    split: Annotated[str, typer.Option(help="Of a named data set: train, valid or test.")] = "test",
+    data: OwnOrData = None,
+    out: Annotated[
+        Path | None, typer.Option(help="z.csv, z.npz or z.parquet; encodings.csv in the run's folder by default.")
+    ] = None,
+    split: SplitName = "test",
 ) -> None:
     """Posterior mean and standard deviation of every row, as a table."""
     from latentia.cli import commands

@@ -71,8 +71,10 @@ def check_shape(name: str, got: Size | tuple[int, ...], want: Size | tuple[int, 
         raise ShapeError(f"{name} has shape {tuple(got)}, wanted {tuple(want)}; {cure}")
 
 
-def check_support(name: str, distribution: Distribution, x: Tensor, *, cure: str, mask: Tensor | None = None) -> None:
-    """Refuse values outside the support of ``distribution``; x (B, *event_shape).
+def check_support(
+    name: str, distribution: Distribution, x: Tensor, *, cure: str, mask: Tensor | None = None, first: int = 0
+) -> None:
+    """Refuse values outside the support of ``distribution``; x (B, *event_shape), of which the first is row ``first``.
 
     Raises:
         SupportError: with the count, the range that came and the first row.
@@ -80,7 +82,7 @@ def check_support(name: str, distribution: Distribution, x: Tensor, *, cure: str
     support = distribution.support
     assert support is not None
     if hasattr(support, "name_bad"):
-        _check_columns(name, support, x, cure, mask)
+        _check_columns(name, support, x, cure, mask, first)
         return
     bad = ~support.check(x)
     if bad.ndim == 0:
@@ -95,16 +97,16 @@ def check_support(name: str, distribution: Distribution, x: Tensor, *, cure: str
         lowest, highest = float(seen.min()), float(seen.max())
         raise SupportError(
             f"{count} of {bad.numel()} rows lie outside the support of {name} (values run from {lowest:g} to {highest:g}, "
-            f"first at row {int(bad.nonzero()[0, 0])}); {cure}"
+            f"first at row {first + int(bad.nonzero()[0, 0])}); {cure}"
         )
 
 
-def _check_columns(name: str, support: Any, x: Tensor, cure: str, mask: Tensor | None) -> None:
+def _check_columns(name: str, support: Any, x: Tensor, cure: str, mask: Tensor | None, first: int) -> None:
     """As ``check_support``, of a row whose columns have supports of their own: it says which."""
     bad, which = support.name_bad(x, mask)
     count = int(bad.sum())
     if count:
         raise SupportError(
             f"{count} of {len(bad)} rows lie outside the support of {name} in {which}, first at row "
-            f"{int(bad.nonzero()[0, 0])}; {cure}"
+            f"{first + int(bad.nonzero()[0, 0])}; {cure}"
         )

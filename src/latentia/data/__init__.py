@@ -23,7 +23,7 @@ from latentia.data.reading.new_rows import NewRows, new_rows
 from latentia.data.reading.objects import is_object
 from latentia.data.reading.options import Aspect, Colour, Nan, Options, Reader
 from latentia.data.reading.reading import name_of, read_again, read_data, stays_on_disk
-from latentia.data.reading.sources import is_path
+from latentia.data.reading.sources import holds_data, is_path
 from latentia.data.split import Split
 from latentia.data.starmap import STARMAP
 from latentia.data.streaming.budget import Stream
@@ -75,6 +75,7 @@ __all__ = [
     "checked_split",
     "from_arrays",
     "from_splits",
+    "holds_data",
     "infer_schema",
     "is_object",
     "is_path",

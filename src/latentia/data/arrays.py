@@ -14,6 +14,7 @@ CHANNELS = (1, 3, 4)
 CURE_OF_INFINITE = (
     "drop or impute those rows, rescale what float32 cannot hold, or pass mask= with False where none was seen."
 )
+LARGEST = 1e18
 
 
 def checked_split(
@@ -91,6 +92,8 @@ def numbers_of(name: str, value: Any) -> Tensor:
         raise DataError(f"{name} cannot be read as one array; give rows of one shape, as numbers.") from None
     if array.dtype.kind == "c":
         raise DataError(f"{name} holds {array.dtype}, wanted real numbers; pass its parts side by side.")
+    if array.dtype.kind == "O" and not array.ndim:
+        raise DataError(f"{name} is a {type(value).__name__}, wanted rows: an array, a tensor, a table or a path.")
     if array.dtype.kind not in "biuf":
         raise DataError(f"{name} holds {array.dtype}, wanted numbers; encode text and categories as numbers first.")
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
@@ -181,6 +184,10 @@ def _stored(x: Tensor, levels: int | None) -> tuple[Tensor, float, int | None]:
     stored = x.to(torch.float32).contiguous()
     check_finite("the data", stored, cure=CURE_OF_INFINITE)
     lowest, highest = float(stored.min()), float(stored.max())
+    if max(-lowest, highest) > LARGEST:
+        raise DataError(
+            f"x runs from {lowest:g} to {highest:g}, and squares of more than {LARGEST:g} are beyond float32; rescale it."
+        )
     if levels is not None and not (lowest >= 0 and highest <= 1):
         raise DataError(
             f"levels={levels} reads values as grey levels in [0, 1], x runs from {lowest:g} to {highest:g}; "

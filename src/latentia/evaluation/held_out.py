@@ -56,7 +56,9 @@ def evaluate_split(
         discrete = _is_mass(model, rows)
     elbo, shapes = Figure.of(totals.elbo), k_hats(totals.kept)
     n_values = rows.values_a_row()
-    bits = Figure(grid_nats_to_bits(-elbo.value, n_values), grid_nats_to_bits(elbo.error, n_values)) if discrete else None
+    # Of rows in which nothing was seen there is no value to share the bits.
+    countable = discrete and n_values > 0
+    bits = Figure(grid_nats_to_bits(-elbo.value, n_values), grid_nats_to_bits(elbo.error, n_values)) if countable else None
     return Evaluation(
         split=name,
         rows=len(rows),

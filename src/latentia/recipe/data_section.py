@@ -23,7 +23,7 @@ SIMULATED = "simulated"
 Share = Annotated[float, Field(ge=0, le=1)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-NOT_OPTIONS = ("name", "path", "fingerprint", "columns", "rows", "observed")
+NOT_OPTIONS = ("name", "path", "fingerprint", "columns", "value_names", "rows", "observed")
 # Of every section that is written, whatever was said; the rest only where something was.
 ALWAYS = ("name", "binarize", "flatten", "rows", "observed")
 
@@ -43,7 +43,7 @@ class Mark(Section):
 
 
 class DataSection(Section):
-    """Which rows. From ``reader`` to ``buffer`` the options of ``latentia.data.Options``, for data of one's own."""
+    """Which rows. From ``reader`` to ``levels`` the options of ``latentia.data.Options``, for data of one's own."""
 
     name: str = "digits"
     binarize: Binarize | None = None
@@ -77,8 +77,11 @@ class DataSection(Section):
     nan: Nan | None = None
     stream: Stream | None = None
     buffer: PositiveInt | None = None
+    levels: Annotated[int, Field(ge=2, le=256)] | None = None
     fingerprint: Mark | None = None
     """Of what was read; filled in when a run is saved."""
+    value_names: list[str] | None = None
+    """Of an array's values, where they have names; filled in when a run is saved, so that new rows are put in that order."""
     columns: dict[str, Any] | None = None
     """How a table's cells become values; filled in when a run is saved, so that new rows are read alike."""
 

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from latentia.core.errors import RecipeError
+from latentia.data.known_models import ENDINGS
 
 PATHS = ("path", "valid", "test")
 
@@ -21,6 +22,7 @@ def confined(values: dict[str, Any], folder: Path, said: Collection[str], source
     Raises:
         RecipeError: a path of the file's is absolute or leads out of its folder.
     """
+    values = _source_confined(values, folder, said, source)
     section = values.get("data")
     if not isinstance(section, Mapping) or "data" in said:
         return values
@@ -36,6 +38,22 @@ def confined(values: dict[str, Any], folder: Path, said: Collection[str], source
             )
         changed[key] = str(folder.absolute() / path)
     return {**values, "data": changed}
+
+
+def _source_confined(values: dict[str, Any], folder: Path, said: Collection[str], source: str) -> dict[str, Any]:
+    """The same of the file that a known model's numbers come from."""
+    model = values.get("model")
+    path = model.get("source") if isinstance(model, Mapping) else None
+    if not isinstance(model, Mapping) or not isinstance(path, str) or not path.endswith(ENDINGS):
+        return values
+    if "model" in said or "model.source" in said:
+        return values
+    if not _inside(path, folder):
+        raise RecipeError(
+            f"{source} names model.source {path[:200]!r}, which leads out of the recipe's folder; put the file beside it, "
+            "or say --set model.source=... yourself."
+        )
+    return {**values, "model": {**model, "source": str(folder.absolute() / path)}}
 
 
 def _inside(path: str, folder: Path) -> bool:

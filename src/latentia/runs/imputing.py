@@ -16,7 +16,7 @@ from latentia.runs.rows import layout_of, rows_for, schema_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from latentia.runs.run import Run
+    from latentia.runs.taken_away import TakenAway
 
 ROWS_AT_ONCE = 200
 Answer = Literal["typical", "mean"]
@@ -48,7 +48,7 @@ class Completed:
 
 
 def impute_rows(
-    run: "Run",
+    run: "TakenAway",
     data: Any = None,
     mask: Any = None,
     multiple: int = 0,
@@ -61,8 +61,9 @@ def impute_rows(
     """See ``Run.impute``."""
     if answer not in get_args(Answer):
         raise LatentiaError(f"answer is {answer!r}; {nearest(str(answer), list(get_args(Answer)))}")
-    rows, schema = rows_for(run, data, split, mask), schema_of(run)
-    if rows.split.mask is None and rows.frame is None:
+    rows, schema = rows_for(run, data, split, mask, exact=True), schema_of(run)
+    given = rows.split.mask
+    if rows.frame is None and (given is None or bool(given.all())):
         raise DataError("nothing is missing in these rows; mark what is as NaN, or give a mask that is False there.")
     found = [
         impute(run.model, run.posterior, batch, draws, multiple, seed + 1_000_003 * k, memory)
@@ -76,7 +77,11 @@ def impute_rows(
     frame = rows.frame if rows.frame is not None else schema.decode(rows.split.values(), seen.expand_as(mean))
     single = filled(schema, frame, typical(schema, mean) if answer == "typical" else averaged(schema, mean))
     holes = sum(_holes(frame, name) for name in _names(schema))
-    return Completed(single, [filled(schema, frame, one) for one in many], sd, effective, holes, rows.notes)
+    unread = int((~seen).expand_as(mean)[:, [place.start for place in schema.places]].sum()) - holes
+    notes = rows.notes
+    if unread:
+        notes = [*notes, f"{unread} cells that could not be read stay as they are; empty them to have them filled."]
+    return Completed(single, [filled(schema, frame, one) for one in many], sd, effective, holes, notes)
 
 
 def typical(schema: Schema, mean: Tensor) -> Tensor:

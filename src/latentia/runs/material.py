@@ -3,7 +3,17 @@
 from typing import Any
 
 from latentia.core.errors import RecipeError
-from latentia.data import SPLIT_NAMES, Dataset, as_dataset, is_object, is_path, load_data, read_data, stays_on_disk
+from latentia.data import (
+    DATASETS,
+    SPLIT_NAMES,
+    Dataset,
+    as_dataset,
+    is_object,
+    is_path,
+    load_data,
+    read_data,
+    stays_on_disk,
+)
 from latentia.recipe import DataSection, encoder_options
 
 
@@ -17,7 +27,8 @@ def rows_of(section: DataSection, data: Any = None) -> Dataset:
     options = section.options()
     if data is not None:
         own = not isinstance(data, Dataset) and (is_object(data) or is_path(data) or stays_on_disk(data, options))
-        rows = as_dataset(data, **(options if own else {}))
+        plain = not own and not isinstance(data, Dataset)
+        rows = read_data(data, "array", **options) if plain and options else as_dataset(data, **(options if own else {}))
         return rows.flattened() if section.flatten and not rows.flat else rows
     if section.path is not None:
         return read_data(section.path, section.name, **options)
@@ -32,6 +43,8 @@ def section_of(data: Dataset) -> dict[str, Any]:
     known: dict[str, Any] = {"name": data.name, "binarize": data.binarize, "flatten": data.flat}
     if data.origin is not None:
         known |= {**data.origin.options, "path": data.origin.path, "fingerprint": data.origin.fingerprint}
+    if data.schema is None and data.value_names is not None and data.name not in DATASETS:
+        known["value_names"] = list(data.value_names)
     return known | ({"columns": data.schema.to_dict()} if data.schema is not None else {})
 
 

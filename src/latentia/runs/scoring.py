@@ -1,5 +1,7 @@
 """A run's rows by their probability, with what makes each of them unlikely."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +14,7 @@ from latentia.evaluation import DEFAULT_MEMORY, Score, score
 from latentia.runs.rows import layout_of, rows_for, schema_of
 
 if TYPE_CHECKING:
-    from latentia.runs.run import Run
+    from latentia.runs.taken_away import TakenAway
 
 ROWS_AT_ONCE = 200
 
@@ -76,7 +78,7 @@ class Scored:
 
 
 def score_rows(
-    run: "Run",
+    run: "TakenAway",
     data: Any = None,
     mask: Any = None,
     draws: int = 1000,
@@ -85,7 +87,7 @@ def score_rows(
     memory: int = DEFAULT_MEMORY,
 ) -> Scored:
     """See ``Run.score``."""
-    rows, schema = rows_for(run, data, split, mask), schema_of(run)
+    rows, schema = rows_for(run, data, split, mask, exact=True), schema_of(run)
     # Noise of their own for every batch, so that rows of the same place in two batches do not err together.
     found = [
         score(run.model, run.posterior, batch, draws, seed + 1_000_003 * k, memory)
@@ -99,8 +101,18 @@ def score_rows(
         both = {"shares": whole.shares + slopes, "expected": None if whole.expected is None else whole.expected + slopes}
         whole = whole._replace(log_px=whole.log_px + slopes.sum(-1), **both)
     n_parts = 0 if whole.shares is None else whole.shares[0].numel()
-    names = rows.names if rows.names is not None and len(rows.names) == n_parts else [f"value {i}" for i in range(n_parts)]
+    names: Sequence[str] = rows.names or ()
+    names = names if len(names) == n_parts else _places(tuple(run.model.x_shape), n_parts)
     return Scored(*whole, observed, tuple(names), rows.notes)
+
+
+def _places(shape: tuple[int, ...], n_parts: int) -> list[str]:
+    """Names of parts that have none: of a picture the pixel, as row, column (and channel), else the place in the row."""
+    if len(shape) != 3 or math.prod(shape) != n_parts or shape[0] not in (1, 3):
+        return [f"value {i}" for i in range(n_parts)]
+    channels, height, width = shape
+    ends = [""] if channels == 1 else [f" {colour}" for colour in ("red", "green", "blue")]
+    return [f"pixel {row},{column}{end}" for end in ends for row in range(height) for column in range(width)]
 
 
 def _joined(found: list[Score]) -> Score:

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from latentia.core.errors import DataError, LatentiaError, RecipeError
-from latentia.data import Dataset, Split
+from latentia.data import Dataset, Split, is_object, is_path
 from latentia.evaluation import Metric, Neighbors, NeighborSearch, WalkPath, between, decoded, neighbors, quiet
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.recipe import Recipe
 from latentia.runs.export import Exported, Format, export
+from latentia.runs.imputing import as_table
+from latentia.runs.rows import rows_for, schema_of
 
 
 class TakenAway(ABC):
@@ -23,6 +25,7 @@ class TakenAway(ABC):
     model: GenerativeModel
     posterior: Posterior
     recipe: Recipe | RecipeError
+    data: Dataset | None
 
     @property
     @abstractmethod
@@ -34,24 +37,28 @@ class TakenAway(ABC):
         """The rows it was fitted on, or those that are given."""
 
     @abstractmethod
-    def encode(self, x: Any, mask: Any = None) -> Tensor:
+    def encode(self, x: Any = None, mask: Any = None, split: str = "test") -> Tensor:
         """Posterior means, (N, *z_shape)."""
 
-    def interpolate(self, a: Any, b: Any, steps: int = 11, path: WalkPath | None = None) -> Tensor:
-        """From one row to another by way of their encodings: the mean of x at each step, (steps, *x_shape), on the CPU.
+    def interpolate(self, a: Any, b: Any, steps: int = 11, path: WalkPath | None = None) -> Any:
+        """From one row to another by way of their encodings: the mean of x at each step.
 
         Where z is discrete, the points between are chances, and x is averaged over draws of bits or codes by them.
 
         Args:
-            a: one row (*x_shape) or (1, *x_shape), or a ``Split`` of one.
+            a: one row (*x_shape) or (1, *x_shape), or a ``Split``, a table or a file of one.
             b: another.
             steps: points, both ends counted.
             path: "spherical", "linear", or None: spherical under a normal prior; see ``evaluation.between``.
 
+        Returns:
+            (steps, *x_shape), on the CPU; or a table of a run on one.
+
         Raises:
             LatentiaError: more rows than one, fewer steps than two, or a path that does not go with the prior.
         """
-        return self.decode_walk(self.walk(a, b, steps, path))
+        x = self.decode_walk(self.walk(a, b, steps, path))
+        return x if (schema := schema_of(self)) is None else as_table(schema, x)
 
     def walk(self, a: Any, b: Any, steps: int = 11, path: WalkPath | None = None) -> Tensor:
         """The points of ``interpolate``: (steps, *z_shape), on the CPU."""
@@ -76,7 +83,7 @@ class TakenAway(ABC):
         """The k rows of a split whose encodings, posterior means, are nearest to those of x; see ``evaluation.neighbors``.
 
         Args:
-            x: rows (N, *x_shape), a ``Split``, or the number of a row of that split, which is then not its own neighbor.
+            x: rows as ``encode`` takes them, or the number of a row of that split, which is then not its own neighbor.
             k: how many.
             split: where to look.
             metric: "euclidean" or "cosine".
@@ -111,6 +118,8 @@ class TakenAway(ABC):
 
     def _one_row(self, x: Any) -> Any:
         """A single row, with or without an axis for rows or a grey image's channel, as rows."""
+        if is_path(x) or is_object(x) or isinstance(x, Dataset):
+            x = rows_for(self, x).split
         if not isinstance(x, Split):
             x = x if isinstance(x, Tensor) else np.asarray(x)
             shape = tuple(self.model.x_shape)

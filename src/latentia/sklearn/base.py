@@ -93,7 +93,15 @@ def checked(estimator: BaseEstimator, X: Any, reset: bool, **options: Any) -> An
     """X as scikit-learn checks it: (n_samples, n_features) floats; what was fitted on is remembered where ``reset``."""
     if not reset:
         check_is_fitted(estimator)
-    return validate_data(estimator, X, dtype=FLOATS, reset=reset, ensure_min_samples=2 if reset else 1, **options)
+    try:
+        return validate_data(estimator, X, dtype=FLOATS, reset=reset, ensure_min_samples=2 if reset else 1, **options)
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"{error}; {type(estimator).__name__} takes numbers alone: encode categories before it, or fit the table with "
+            "latentia.fit_recipe({}, data=table), which gives each column a likelihood of its own."
+        ) from None
 
 
 def seed_of(random_state: Any) -> int:

@@ -29,7 +29,8 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Args:
         n_components, hidden, activation, likelihood, scale, standardize, epochs, batch_size, learning_rate, beta,
             validation_fraction, patience, random_state, device, verbose: as of ``VAE``.
-        draws: weighted draws of z for each row.
+        bound_draws: K of the importance-weighted bound that the fit raises, as in MIWAE; 1 for the ELBO.
+        draws: weighted draws of z for each row, once it is fitted.
         missing_values: what stands in a missing cell: NaN, or a number.
         add_indicator: columns of 0 and 1 behind the others, for those that had missing cells in ``fit``.
 
@@ -59,6 +60,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         beta: float = 1.0,
         validation_fraction: float = 0.1,
         patience: int | None = None,
+        bound_draws: int = 20,
         draws: int = 300,
         missing_values: float = np.nan,
         add_indicator: bool = False,
@@ -78,6 +80,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.beta = beta
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.bound_draws = bound_draws
         self.draws = draws
         self.missing_values = missing_values
         self.add_indicator = add_indicator
@@ -95,6 +98,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         plan = Plan(**{name: getattr(self, name) for name in Plan._fields})
         plan.check()
         check_scalar(self.draws, "draws", Integral, min_val=1)
+        check_scalar(self.bound_draws, "bound_draws", Integral, min_val=1)
         empty = np.flatnonzero(~seen.any(axis=0))
         if len(empty):
             raise DataError(f"column {empty[0]} holds no value at all, so nothing can be learned of it; drop it first.")
@@ -103,7 +107,8 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._seed, self._missing_values, self._draws = seed_of(self.random_state), self.missing_values, int(self.draws)
         # A complete table would teach an encoder nothing of what a hole looks like.
         mask = None if seen.all() else seen
-        self.run_: Run = plan.fit(np.where(seen, self._units.inward(rows), 0.0), self._units, self._seed, mask)
+        x = np.where(seen, self._units.inward(rows), 0.0)
+        self.run_: Run = plan.fit(x, self._units, self._seed, mask, int(self.bound_draws))
         self.n_iter_ = len(self.run_.history.rows)
         self.indicator_: Any = None
         if self.add_indicator:

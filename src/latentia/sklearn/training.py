@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils import check_scalar
 
+from latentia.bounds import Iwae
 from latentia.core.errors import LatentiaError, nearest
 from latentia.core.random import seeded
 from latentia.data import from_arrays
@@ -61,6 +62,8 @@ class Plan(NamedTuple):
             check_scalar(self.epochs, "epochs", Integral, min_val=1)
         if self.patience is not None:
             check_scalar(self.patience, "patience", Integral, min_val=1)
+        if isinstance(self.hidden, str) or not isinstance(self.hidden, Sequence):
+            raise TypeError(f"hidden is {self.hidden!r}, wanted the widths of its layers, such as (64, 64).")
         if self.activation not in ACTIVATIONS:
             raise LatentiaError(f"activation is {self.activation!r}; {nearest(str(self.activation), list(ACTIVATIONS))}")
         if self.likelihood not in (*REAL, *UNIT):
@@ -95,8 +98,10 @@ class Plan(NamedTuple):
         encoder = mlp(inputs, hidden, self.n_components, latent.raw_per_value, activation=self.activation)
         return model, Amortized(encoder, latent, see_mask=see_mask)
 
-    def fit(self, x: Array, units: Units, seed: int, mask: Any = None) -> Run:
+    def fit(self, x: Array, units: Units, seed: int, mask: Any = None, draws: int = 1) -> Run:
         """Fit to x (N, D) in the model's units; ``mask`` (N, D) is True where observed.
+
+        With more than one of ``draws`` it is the importance-weighted bound of so many that is raised.
 
         The run is left on the CPU and without the rows, so that it is small to keep.
         """
@@ -116,6 +121,8 @@ class Plan(NamedTuple):
                 lr=self.learning_rate,
                 lr_decay="cosine",
                 beta=self.beta,
+                bound=Iwae() if draws > 1 else None,
+                draws=draws,
                 patience=self.patience,
                 seed=seed,
                 device=self.device,

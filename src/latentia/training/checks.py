@@ -1,6 +1,7 @@
 """What can be refused before the first step, and what to say when a later one goes wrong."""
 
 import torch
+from torch.distributions import Distribution
 
 from latentia.core import Batch
 from latentia.core.checks import check_finite, check_shape, check_support
@@ -58,12 +59,13 @@ def check_first_batch(learner: Learner, data: Dataset, batch: Batch) -> None:
     z = model.sample_prior(1, None if batch.given is None else batch.given[:1])
     likelihood = model.likelihood(z.reshape(1, 1, *model.z_shape), None if batch.given is None else batch.given[:1])
     name = f"the likelihood {_name(model)}"
-    cure = f"{_that_fit(data)}; or change them (binarize='dynamic' makes bits of greys in [0, 1])."
+    cure = _that_fit(data)
     check_support(name, likelihood, batch.x, cure=cure, mask=batch.mask)
     if not data.train.draw_bits:
         at_once = max(1, min(ROWS_AT_ONCE, VALUES_AT_ONCE // max(1, batch.x[0].numel())))
         for whole in data.train.batches(at_once):
             check_support(name, likelihood, whole.x, cure=cure, mask=whole.mask)
+    _check_held_out(name, likelihood, data, cure)
     q = learner.posterior.infer(model, batch)
     if tuple(q.event_shape) != tuple(model.z_shape):
         raise ShapeError(
@@ -103,6 +105,13 @@ def name_the_culprit(learner: Learner, batch: Batch, step: int) -> NonFinite:
     return NonFinite(f"the gradient {where} is not finite though every term of the bound is; {cure}.")
 
 
+def _check_held_out(name: str, likelihood: Distribution, data: Dataset, cure: str) -> None:
+    """What training would not meet, and measuring would answer with minus infinity."""
+    for what, split in (("valid", data.valid), ("test", data.test)):
+        for batch in split.batches(ROWS_AT_ONCE) if len(split) and not split.draw_bits else ():
+            check_support(f"{name} in {what}", likelihood, batch.x, cure=cure, mask=batch.mask)
+
+
 def _that_fit(data: Dataset) -> str:
     """Which likelihoods hold such values, by the values that were seen."""
     low, high, whole = data.train.value_range()
@@ -113,7 +122,8 @@ def _that_fit(data: Dataset) -> str:
         fit = ["beta", "continuous-bernoulli", *fit]
     elif low >= 0 and high <= 1:
         fit = ["continuous-bernoulli", *fit]
-    return f"values run from {low:g} to {high:g}{', all whole' * whole}, which families {', '.join(fit)} hold: choose one"
+    bits = ", or binarize='dynamic' to make bits of greys" if low >= 0 and high <= 1 and not whole else ""
+    return f"the training rows, {low:g} to {high:g}{', all whole' * whole}, fit families {', '.join(fit)}: choose one{bits}."
 
 
 def _name(model: object) -> str:

@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[Any, str, str]] = {
     "dates": (pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, N), "D"), "real", "dates"),
     "dates in text": ([f"20{i % 24:02d}-0{1 + i % 9}-1{i % 9}" for i in range(N)], "real", "dates"),
     "numbers in text": ([f"{1000 + 3 * i:,}" for i in range(N)], "real", "whole numbers from 1000 to"),
-    "codes with zeros in front": ([f"0{i % 7}" for i in range(N)], "count", ""),
+    "codes with zeros in front": ([f"0{i % 7}" for i in range(N)], "category", "7 states, 00, 01, 02"),
 }
 
 

@@ -267,7 +267,7 @@ def test_new_rows_by_the_old_rules(tmp_path: Path, a_frame: Callable[[int], pd.D
     assert data.origin is not None
     path = tmp_path / "new.csv"
     frame.drop(columns="kind").head(7).to_csv(path, index=False)
-    rows, labels, notes, _ = new_rows(path, data.schema, data.origin.options)
+    rows, labels, notes, *_ = new_rows(path, data.schema, data.origin.options)
     assert labels is None
     assert not notes
     assert data.schema is not None

@@ -1,6 +1,6 @@
 """Rows that come after the fit, read by the rules of the rows that a model was fitted on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -20,15 +20,21 @@ ASIDE = ("label", "group", "split")
 
 
 class NewRows(NamedTuple):
-    """Rows, whatever names their classes (or None), sentences about what could not be read, and the table they came from."""
+    """Rows, what names their classes (or None), sentences about what could not be read, their table, their values' names."""
 
     rows: Split
     labels: np.ndarray | None
     notes: list[str]
     frame: Any = None
+    names: tuple[str, ...] | None = None
 
 
-def new_rows(source: Any, schema: Schema | None = None, options: Mapping[str, Any] | None = None) -> NewRows:
+def new_rows(
+    source: Any,
+    schema: Schema | None = None,
+    options: Mapping[str, Any] | None = None,
+    levels: Callable[[Any], int | None] | None = None,
+) -> NewRows:
     """Rows of a file, a folder or an object.
 
     A table is read by the schema: what is missing, unseen or unreadable is masked and noted, and nothing is refused. A label
@@ -38,6 +44,7 @@ def new_rows(source: Any, schema: Schema | None = None, options: Mapping[str, An
         source: as ``read_data`` takes it.
         schema: of the rows that the model was fitted on, where those were a table.
         options: how those were read.
+        levels: the grey levels of an array, from the array, where its source does not say them.
 
     Raises:
         DataError: what cannot be read; a table for a model of arrays that holds text.
@@ -57,8 +64,9 @@ def new_rows(source: Any, schema: Schema | None = None, options: Mapping[str, An
             if array.dtype.kind == "f":
                 material.mask = ~np.isnan(array)
         labels = material.extras.get(label) if label else material.labels
-        split = checked_split(material.x, mask=material.mask, levels=material.levels)[0]
-        return NewRows(split, None if labels is None else np.asarray(labels), material.notes)
+        grey = material.levels or (None if levels is None else levels(material.x))
+        split = checked_split(material.x, mask=material.mask, levels=grey)[0]
+        return NewRows(split, None if labels is None else np.asarray(labels), material.notes, names=material.value_names)
     frame = material.frame
     labels = frame[label].to_numpy(dtype=object) if label in frame.columns else None
     if schema is None:

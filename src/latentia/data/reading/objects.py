@@ -53,6 +53,8 @@ def _hugging_face(source: Any, options: Options) -> Material:
         return joined(materials)
     if not hasattr(source, "__len__") or not hasattr(source, "features"):
         raise DataError("the data set is streamed and has no length; load it without streaming=True.")
+    # Columns as they are stored, whatever a training loop has made of them.
+    source = source.with_format(None) if hasattr(source, "with_format") else source
     features = source.features
     pictures = [name for name, feature in features.items() if type(feature).__name__ == "Image"]
     classes = {name: list(f.names) for name, f in features.items() if type(f).__name__ == "ClassLabel"}
@@ -64,8 +66,12 @@ def _hugging_face(source: Any, options: Options) -> Material:
         column = options.array or pictures[0]
         material = _of_pictures(lambda row: source[row][column], len(source), options, "the data set")
         material.labels = named
+        material.extras = {} if named is None else {label: named}
         return material
     check_bytes("the data set", int(source.data.nbytes))
+    vectors = [name for name, feature in features.items() if _is_array(feature)]
+    if vectors:
+        return _of_vectors(source, vectors, label, named, options)
     frame = as_frame(source.to_pandas())
     for name, names in classes.items():
         if name in frame:
@@ -73,6 +79,30 @@ def _hugging_face(source: Any, options: Options) -> Material:
     if label and options.label is None:
         return Material(frame=frame.drop(columns=[label]), labels=named, shown="the data set")
     return Material(frame=frame, shown="the data set")
+
+
+def _is_array(feature: Any) -> bool:
+    """Whether cells are lists or arrays of numbers."""
+    kind = type(feature).__name__
+    return kind in ("List", "Sequence", "LargeList", "Array2D", "Array3D", "Array4D", "Array5D") or isinstance(feature, list)
+
+
+def _of_vectors(source: Any, vectors: list[str], label: str, named: Any, options: Options) -> Material:
+    """Rows of a column whose cells are arrays; columns of single numbers or names stand beside them."""
+    known = [name for name in ROWS if name in vectors]
+    column = options.array or (known[0] if known else vectors[0] if len(vectors) == 1 else None)
+    if column not in vectors:
+        raise DataError(f"the data set has columns of arrays {', '.join(vectors)}; say which are the rows: array=NAME.")
+    try:
+        x = np.array(source[column][:])
+    except ValueError:
+        x = np.empty(0, dtype=object)
+    if x.dtype.kind not in "biuf":
+        raise DataError(f"the cells of {column!r} are no arrays of numbers of one shape; make them so, or leave it out.")
+    extras = {name: np.asarray(source[name][:], dtype=object) for name in source.features if name not in vectors}
+    if label:
+        extras[label] = named
+    return Material(x=x, labels=named, extras=extras, shown="the data set")
 
 
 def _named(codes: Any, names: list[str] | None) -> np.ndarray:

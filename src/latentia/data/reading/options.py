@@ -38,6 +38,7 @@ class Options:
         aspect: how an image of another shape gets there: "crop" its middle, "pad" with black, or "stretch".
         colour: "grey", "rgb", or "auto": grey where every image is.
         nan: what a NaN in an array means: "refuse", or "missing".
+        levels: grey levels of an array of bytes; None for 2 where it holds 0 and 1 alone, else 256.
         binarize: see ``Dataset``; None for "none".
         flatten: images as vectors.
         stream: whether training rows stay on disk: "always", "never", or "auto": where they would take more than a quarter
@@ -64,6 +65,7 @@ class Options:
     aspect: Aspect = "crop"
     colour: Colour = "auto"
     nan: Nan = "refuse"
+    levels: int | None = None
     binarize: Binarize | None = None
     flatten: bool = False
     stream: Stream = "auto"

@@ -16,6 +16,7 @@ from latentia.data.columns import Schema
 from latentia.data.dataset import Dataset, Origin, Shares, from_splits
 from latentia.data.reading.fingerprint import Fingerprint, by_what, fingerprint
 from latentia.data.reading.labels import label_codes
+from latentia.data.reading.levels import dim_bytes
 from latentia.data.reading.material import Material
 from latentia.data.reading.objects import joined
 from latentia.data.reading.options import Options, options_from
@@ -169,7 +170,10 @@ def _of_array(
     if options.kinds:
         raise DataError(OF_TABLES)
     x, mask, counts, more = array_rows(material, options)
-    whole, levels = checked_split(x, mask=mask, levels=material.levels)
+    whole, levels = checked_split(x, mask=mask, levels=options.levels or material.levels)
+    more += dim_bytes(x, levels) if (options.levels or material.levels) is None else []
+    # Few new rows may be darker than these; they are read as these were.
+    material.resolved = {**material.resolved, **({} if levels is None else {"levels": levels})}
     whole = replace(whole, labels=labels)
     train, valid, test = (whole.take(part) for part in rows)
     names = material.value_names

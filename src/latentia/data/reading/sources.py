@@ -39,6 +39,11 @@ def is_path(source: Any) -> bool:
     return isinstance(source, str | os.PathLike)
 
 
+def holds_data(folder: Path) -> bool:
+    """Whether a folder is one that ``material_of`` reads: of pictures, or of files called train, valid and test."""
+    return bool(image_paths(folder)) or bool(_parts_of(folder))
+
+
 def material_of(source: Any, options: Options) -> Material:
     """Rows of a file, a folder, an object of another library, or an array.
 
@@ -83,11 +88,20 @@ def _of_folder(folder: Path, options: Options) -> Material:
     """Pictures; or files that are called train, valid and test."""
     if image_paths(folder):
         return read_images(folder, options)
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    parts = {path: part_named(path.name.split(".")[0]) for path in files}
-    if files and all(parts.values()) and len(set(parts.values())) == len(files):
+    parts = _parts_of(folder)
+    if parts:
         return joined([(_of_path(path, options), part) for path, part in parts.items()])
-    held = ", ".join(path.name for path in files[:3]) or "no files"
+    held = ", ".join(path.name for path in _files(folder)[:3]) or "no files"
     raise DataError(
         f"{folder} holds no pictures (it has {held}); give one file, a folder of pictures, or train, valid and test."
     )
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def _parts_of(folder: Path) -> dict[Path, str]:
+    """Files by the split that each is called by; empty where one is not, or two are called alike."""
+    parts = {path: part for path in _files(folder) if (part := part_named(path.name.split(".")[0]))}
+    return parts if len(parts) == len(_files(folder)) == len(set(parts.values())) else {}

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MISSING = ("", "?", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "-", "--", ".")
 """Texts that say that a cell holds nothing, in lower case; blanks around them do not count."""
 NANOSECONDS_A_DAY = 86_400 * 10**9
+CODE = re.compile(r"0\d+")
+"""00123 is a code and no number."""
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 THOUSANDS = {
     ".": re.compile(r"[+-]?\d{1,3}([,'\u2019 \u00a0\u202f]\d{3})+(\.\d*)?"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from latentia.core.errors import DataError, nearest
 from latentia.data.tables.cells import numbers, seen_cells, state_key
-from latentia.data.tables.restoring import restored
+from latentia.data.tables.restoring import restored, shortest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,10 @@ DTYPE = re.compile(
 MOST_STATES = 10_000
 # Beyond this, what float32 holds ends soon.
 LARGEST = 1e30
+# What a value loses on the way, as a share of it.
+FLOAT32 = 2.0**-24
+# In spreads of a column: of fewer than 100 million training rows none lies farther out, and no network knows such a place.
+FARTHEST = 1e4
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,14 @@ class Column:
         filled = seen_cells(series)
         odd = filled & ~fits
         notes = []
+        far = filled & fits & (np.abs(x) > FARTHEST).any(1) & (self.kind not in (*NAMED_STATES, "count"))
+        if far.any():
+            first = int(far.argmax())
+            notes.append(
+                f"{self.name!r}: {int(far.sum())} of {len(cells)} cells lie more than {FARTHEST:,.0f} spreads away from the "
+                f"training rows (first {str(series.iloc[first])[:40]!r} in row {first}); they are taken to lie that far."
+            )
+            x = np.where(far[:, None], x.clip(-FARTHEST, FARTHEST), x)
         if odd.any():
             first = int(odd.argmax())
             shown = str(series.iloc[first])[:40]
@@ -135,9 +147,13 @@ class Column:
             codes = x.argmax(1) if self.kind == "category" else (x[:, 0] >= 0.5).astype(int)
             return restored(self.name, codes, seen, self.dtype, self.states, False)
         v = x[:, -1] if self.kind == "count" else x[:, -1] * self.scale + self.shift
+        lost = self.scale * (np.abs(x[:, -1]) + 1) * FLOAT32
         if self.kind == "positive":
             v = np.exp(v)
-        elif self.kind == "proportion":
+            v = shortest(v, lost * v)
+        elif self.kind != "count":
+            v = shortest(v, lost)
+        if self.kind == "proportion":
             v = v.clip(0, 1)
         elif self.kind == "count":
             v = v.clip(min=0)

@@ -45,7 +45,22 @@ def as_frame(data: Any) -> "pd.DataFrame":
         raise DataError(f"two columns are called {twice!r}; rename one.")
     if headers != list(frame.columns):
         frame = frame.set_axis(headers, axis=1)
+    for name in headers:
+        _check_cells(name, frame[name])
     return frame
+
+
+def _check_cells(name: str, series: Any) -> None:
+    """Refuse lists, arrays and mappings in cells, by the first that holds something."""
+    if series.dtype != object or (first := series.first_valid_index()) is None:
+        return
+    cell = series[first]
+    cell = cell.iloc[0] if type(cell).__name__ == "Series" else cell
+    if type(cell).__hash__ is None:
+        raise DataError(
+            f"column {name!r} holds a {type(cell).__name__} in a cell, wanted one number or name; make columns of its "
+            "parts, or leave it out."
+        )
 
 
 def _converted(data: Any) -> "pd.DataFrame":

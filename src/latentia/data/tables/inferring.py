@@ -5,8 +5,8 @@ The rules, in this order, over the cells that hold something:
 1. a column that is empty, or the same in every row, is left out; so are numbers that count the rows from first to last
    (20 rows or more), and words that are different in every row (likewise: they are ids)
 2. two states (booleans, two words, two whole numbers): ``binary``
-3. categories of pandas, and words: ``category``; refused where they look like free text (more than 20 different ones, in
-   more than half of the cells, or more than 1,000)
+3. categories of pandas, words, and codes such as 00123: ``category``; refused where they look like free text (more than 20
+   different ones, in more than half of the cells, or more than 1,000)
 4. dates (of a date type, or text such as 2020-12-31): ``real``, as days since 1970
 5. numbers of which one is the value of 30 % of the cells, five times as often as the next, beside ten others: ``hurdle``;
    but not whole numbers from 0 where 1 is the next
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentia.core.errors import DataError, nearest
-from latentia.data.tables.cells import ISO_DATE, is_date, is_text, numbers, seen_cells
+from latentia.data.tables.cells import CODE, ISO_DATE, is_date, is_text, numbers, seen_cells
 from latentia.data.tables.column import KINDS, NAMED_STATES, Column, Kind
 from latentia.data.tables.dtypes import dtype_name
 from latentia.data.tables.frames import as_frame
@@ -65,6 +65,7 @@ class Inferred:
     def table(self) -> "Table":
         """One line a column: kind, likelihood, why, missing share."""
         from rich.table import Table
+        from rich.text import Text
 
         table = Table("column", "kind", "likelihood", "because", "missing", box=None, pad_edge=False)
         modelled = {column.name: column for column in self.schema.columns}
@@ -72,7 +73,9 @@ class Inferred:
             column = modelled.get(name)
             kind, likelihood = (column.kind, LIKELIHOODS[column.kind]) if column else ("left out", "")
             missing = self.missing.get(name, 0.0)
-            table.add_row(name, kind, likelihood, why, f"{missing:.1%}" if missing else "")
+            # Not markup, whatever a header or a state looks like.
+            cells = (Text(name), kind, likelihood, Text(why), f"{missing:.1%}" if missing else "")
+            table.add_row(*cells)
         return table
 
 
@@ -88,8 +91,9 @@ def infer_schema(frame: Any, kinds: Mapping[str, str] | None = None) -> Inferred
     """
     table, kinds = as_frame(frame), dict(kinds or {})
     check_kinds(kinds, list(table.columns))
-    if not len(table):
-        raise DataError("the table has no rows; give at least one.")
+    if len(table) < 2:
+        few = "one row" if len(table) else "no row"
+        raise DataError(f"{few} is left to learn the columns from, wanted at least two; give more, or train a larger share.")
     columns, dropped, reasons, missing = [], {}, {}, {}
     for name in table.columns:
         series: Any = table[name]
@@ -139,7 +143,8 @@ def _column(name: str, series: Any, seen: np.ndarray, kind: str | None) -> tuple
     states = () if many else states_of(cells)
     if len(states) == 1:
         raise Leave("the same in every row")
-    numeric = many or not (np.isnan(values).any() or categorical(series) or all_boolean(states))
+    coded = not many and kind is None and is_text(series) and any(isinstance(s, str) and CODE.fullmatch(s) for s in states)
+    numeric = many or not (np.isnan(values).any() or categorical(series) or all_boolean(states) or coded)
     if kind in NAMED_STATES or (kind is None and (not numeric or _two_whole(values, series))):
         return named_column(name, dtype, cells, states, values, kind, FEW_ROWS)
     if kind is None and _counts_rows(values, seen):

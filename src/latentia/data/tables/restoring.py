@@ -73,3 +73,19 @@ def _of_days(name: str, days: np.ndarray, seen: np.ndarray, dtype: str) -> "pd.S
         unit, zone = dtype[len("datetime64[") : -1].split(", ", 1)
         return column.dt.tz_localize("UTC").dt.tz_convert(zone).dt.as_unit(unit)
     return column.astype(dtype)
+
+
+def shortest(values: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """Numbers (N,) with no more decimals than they have sure of an error ``lost`` (N,): 57.9 for 57.8999998."""
+    finite = np.isfinite(values) & (lost > 0)
+    if not finite.any():
+        return values
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        finest = np.ceil(-np.log10(lost[finite])).clip(-300, 300)
+        out, open_ = values.copy(), finite
+        for decimals in range(int(finest.min()) - 10, int(finest.max()) + 1):
+            found = np.round(values, decimals)
+            near = open_ & (np.abs(found - values) <= lost)
+            out[near] = found[near]
+            open_ = open_ & ~near
+    return out

@@ -10,6 +10,7 @@ from latentia.data.tables.cells import OTHER_DATE, is_text, plain, state_key
 from latentia.data.tables.column import MOST_STATES, Column, State
 
 MANY_WORDS, MANY_STATES = 20, 1000
+WITH_SIGN = re.compile(r"[+-]?[$€£¥]\s?[\d.,]+|[+-]?[\d.,]+\s?[%‰$€£¥]")
 # Of the cells, for what the others are to be called mistakes.
 NEARLY_ALL = 0.9
 
@@ -93,6 +94,11 @@ def _refuse_other_text(name: str, cells: Any, values: np.ndarray, n_states: int,
         raise DataError(
             f"column {name!r} looks like dates that can be read in two ways (first {str(cells.iloc[0])[:40]!r}); write them "
             f"as 2020-12-31, or leave the column out: kinds {name!r}: 'drop'."
+        )
+    if n_states > MANY_WORDS and share(cells, WITH_SIGN) >= NEARLY_ALL:
+        raise DataError(
+            f"column {name!r} holds numbers with a sign beside them (first {str(cells.iloc[0])[:40]!r}); take it away, or "
+            f"leave the column out: kinds {name!r}: 'drop'."
         )
     words = np.mean([len(str(cell).split()) < 2 for cell in cells])
     if n_states == n >= few_rows and words > 0.5:

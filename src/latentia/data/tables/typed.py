@@ -1,18 +1,15 @@
 """Columns of text as typed columns: whole numbers, numbers, truth values, dates, else text."""
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latentia.data.tables.cells import ISO_DATE, PLAIN, number
+from latentia.data.tables.cells import CODE, ISO_DATE, PLAIN, number
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# 00123 is a code and no number.
-CODE = re.compile(r"0\d+")
 LARGEST_WHOLE = 2.0**53
 WORDS = {"true": True, "false": False}
 
