@@ -84,7 +84,7 @@ def train(name: str, make: Make, layers: list[int], data: Dataset, steps: int, r
     """(model, posterior, rows of the curve)."""
     torch.manual_seed(0)
     model, posterior = SigmoidBeliefNetwork(data.x_shape, layers), Layered(data.x_shape, layers)
-    x = data.train.values()
+    x = data.split("train").values()
     model.start_at(x)
     posterior.start_at(x)
     learner = make(model, posterior, LearningRate(rate, total=steps))

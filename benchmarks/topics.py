@@ -64,7 +64,7 @@ def ours(setting: Setting, seed: int, stochastic: bool, noise: bool = False) -> 
 
 
 def theirs(setting: Setting, seed: int, stochastic: bool) -> Fit:
-    rows = scipy.sparse.csr_matrix(setting.data.train.values().double().numpy())
+    rows = scipy.sparse.csr_matrix(setting.data.split("train").values().double().numpy())
     made = LatentDirichletAllocation(
         setting.topics,
         learning_method="online" if stochastic else "batch",
@@ -98,7 +98,7 @@ def judged(fit: Fit, data: Dataset) -> list[float]:
     with quiet(fit.model, posterior, 0):
         at_means = perplexity_at_means(fit.model, posterior, data.test, draws=50)
     words: Tensor = top_words(fit.model.topics, WORDS)
-    npmi = float(coherence(words, data.train.values()).npmi.mean())
+    npmi = float(coherence(words, data.split("train").values()).npmi.mean())
     return [fit.seconds, perplexity(fit.model, posterior, data.test), fit.own, at_means, npmi, diversity(words)]
 
 
@@ -135,7 +135,7 @@ def main() -> None:
         start = time.process_time()
         run = fit_recipe(recipe, [*chosen, f"epochs={more}"], progress=False)
         seconds = time.process_time() - start
-        told = topics_of(run.model, run.posterior, data.train, data.test, data.value_names, WORDS)
+        told = topics_of(run.model, run.posterior, data.split("train"), data.test, data.value_names, WORDS)
         print(f"\n{recipe}, {more} epochs, epoch {run.history.best_epoch} kept, {seconds:.1f} s")
         console.print(told.table())
 

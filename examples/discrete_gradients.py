@@ -90,7 +90,7 @@ def main() -> None:
     options = parser.parse_args()
 
     torch.manual_seed(0)
-    x = load_data("digits", binarize="static").train.values().flatten(1)
+    x = load_data("digits", binarize="static").split("train").values().flatten(1)
     model = Decoded(Coins(options.bits), mlp(options.bits, [64], N_VALUES), Bernoulli())
     posterior = Amortized(mlp(N_VALUES, [], options.bits), Bernoulli())
     posterior.start_at(x)

@@ -39,7 +39,7 @@ def main() -> None:
     options = parser.parse_args()
 
     torch.manual_seed(0)
-    x = load_data("digits", binarize="none").train.values().flatten(1)
+    x = load_data("digits", binarize="none").split("train").values().flatten(1)
     model = PPCA.maximum_likelihood(x, N_LATENTS).requires_grad_(False)
     posterior = Amortized(mlp(x.shape[1:], [], N_LATENTS, per_value=1 + N_LATENTS), FullRankNormal(N_LATENTS))
     posterior.start_at(x)

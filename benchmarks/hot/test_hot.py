@@ -20,7 +20,7 @@ from latentia.data import Split
 from latentia.evaluation.draws import row_totals
 from latentia.gradients import AnalyticKL, DoublyReparameterized
 from latentia.learners import Joint
-from latentia.training.standing import Epoch
+from latentia.training.standing import Epoch, Taken, numbers
 from latentia.weights import terms
 
 N, BATCH = 5_000, 100
@@ -101,9 +101,15 @@ def test_epoch_of_batches(benchmark, bits):
 
 
 def test_note_of_a_step(benchmark):
-    epoch = Epoch(1, torch.Generator().get_state(), torch.zeros(4, dtype=torch.float64), 1.0, 1e-3)
+    epoch = Epoch(1, torch.Generator().get_state(), [0.0] * 4, 1.0, 1e-3)
     log = {"bound": torch.tensor(-100.0), "rate": torch.tensor(20.0), "grad_norm": torch.tensor(1.0)}
-    benchmark(epoch.add, log | {"skipped": torch.tensor(False)}, BATCH)
+    taken = Taken(0, torch.arange(BATCH), log | {"skipped": torch.tensor(False)})
+
+    def note() -> None:
+        ((bound, rate, norm, _),) = numbers([taken])
+        epoch.add(bound, rate, norm, BATCH)
+
+    benchmark(note)
 
 
 def test_chunk_of_an_importance_weighted_estimate(benchmark, parts, bits):

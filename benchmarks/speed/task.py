@@ -79,7 +79,7 @@ def _bits() -> tuple[np.ndarray, np.ndarray, str]:
         chance = rng.beta(0.3, 1.2, size=(10, PIXELS))
         draw = lambda n: (rng.random((n, PIXELS)) < chance[rng.integers(10, size=n)]).astype(np.uint8)  # noqa: E731
         return draw(20_480), draw(2_000), f"bits of ten patterns, since static MNIST was not there ({error})"
-    parts = [part.stored.numpy() for part in (data.train, data.valid)]
+    parts = [part.stored.numpy() for part in (data.split("train"), data.valid)]
     return parts[0], parts[1], "static MNIST (`binarized_mnist`), its first rows"
 
 

@@ -17,7 +17,7 @@ N = 20
 
 def rows(data: Dataset) -> torch.Tensor:
     """Every row once, train first."""
-    return torch.cat([data.train.values(), data.valid.values(), data.test.values()])
+    return torch.cat([data.split("train").values(), data.valid.values(), data.test.values()])
 
 
 def ramp(*shape: int, dtype: Any = np.float64) -> np.ndarray:
@@ -29,7 +29,7 @@ def ramp(*shape: int, dtype: Any = np.float64) -> np.ndarray:
 )
 def test_any_numbers_become_float32_as_they_are(dtype: Any) -> None:
     data = from_arrays(ramp(N, 3, dtype=dtype))
-    assert data.train.stored.dtype == torch.float32
+    assert data.split("train").stored.dtype == torch.float32
     assert data.levels is None
     assert sorted(rows(data).flatten().tolist()) == list(range(N * 3))
 
@@ -75,7 +75,7 @@ def test_bool_and_bytes_of_zero_and_one_are_bits(dtype: Any) -> None:
 def test_other_bytes_are_256_grey_levels() -> None:
     data = from_arrays(np.array([[0, 51, 255]] * N, np.uint8))
     assert data.levels == 256
-    assert_close(data.train.values()[0], torch.tensor([0.0, 0.2, 1.0]))
+    assert_close(data.split("train").values()[0], torch.tensor([0.0, 0.2, 1.0]))
 
 
 @pytest.mark.parametrize("levels", [2, 17, 42, 167, 256])

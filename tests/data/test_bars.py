@@ -72,7 +72,7 @@ def test_rows_and_columns_run_where_their_names_say() -> None:
     assert data.train.labels is not None
     for label, name in ((1, "row 2"), (6, "column 3")):
         assert data.label_names[label] == name
-        mean = data.train.values()[data.train.labels == label].mean(0)[0]
+        mean = data.split("train").values()[data.split("train").labels == label].mean(0)[0]
         line = mean[1] if name == "row 2" else mean[:, 2]
         assert float(line.min()) > 0.9
         assert float(mean.sum() - line.sum()) < 12 * 0.1

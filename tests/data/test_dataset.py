@@ -74,7 +74,7 @@ def test_dynamic_bits_are_new_each_batch_in_train_only() -> None:
     data = grey().binarized("dynamic")
     assert data.levels == 2
     assert data.binarize == "dynamic"
-    assert not torch.equal(epoch(data.train), epoch(data.train))
+    assert not torch.equal(epoch(data.split("train")), epoch(data.split("train")))
     assert torch.equal(epoch(data.valid), epoch(data.valid))
     assert torch.equal(epoch(data.test), epoch(data.test))
 
@@ -98,7 +98,7 @@ def test_held_out_bits_are_the_same_whatever_was_drawn_before(how: Binarize) -> 
 def test_the_splits_draw_their_bits_apart() -> None:
     half = Split(torch.full((50, 20), 0.5))
     data = Dataset("half", half, half, half).binarized("static")
-    assert not torch.equal(data.train.stored, data.valid.stored)
+    assert not torch.equal(data.split("train").stored, data.valid.stored)
     assert not torch.equal(data.valid.stored, data.test.stored)
 
 

@@ -196,7 +196,7 @@ def test_frey_faces_in_both_forms_are_the_same_data(own: Path, refused: Refused)
     for name in SPLIT_NAMES:
         assert torch.equal(from_columns.split(name).stored, from_images.split(name).stored)
     whole = {row.tobytes() for row in images}
-    assert from_images.train.stored[0].numpy().tobytes() in whole
+    assert from_images.split("train").stored[0].numpy().tobytes() in whole
     np.savez(folder / "frey_faces.npz", images=images[:100])
     with refused(f"images in {folder / 'frey_faces.npz'} is uint8 (100, 28, 20), wanted bytes (1965, 28, 20); {CURE}"):
         load_data("frey_faces")

@@ -39,7 +39,7 @@ def test_mnist(real: Real) -> None:
     assert sizes(data) == (50_000, 10_000, 10_000)
     assert labels(data, "train")[:5].tolist() == [5, 0, 4, 1, 9]
     assert labels(data, "test").bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    mean = (5 * data.train.values().mean() + data.valid.values().mean()) / 6
+    mean = (5 * data.split("train").values().mean() + data.valid.values().mean()) / 6
     assert_close(float(mean), 0.1307, rtol=0, atol=5e-5)  # the mean that image recognition code subtracts
 
 
@@ -67,7 +67,7 @@ def test_independent_bits_cost_the_published_nats_on_binarized_mnist(real: Real)
     """
     real("binarized_mnist", "binarized_mnist.npz")
     data = load_data("binarized_mnist")
-    p = (data.train.values().double().sum(0) + 0.5) / (len(data.train) + 1)
+    p = (data.split("train").values().double().sum(0) + 0.5) / (len(data.split("train")) + 1)
     x = data.test.values().double()
     nats = -(torch.xlogy(x, p) + torch.xlogy(1 - x, 1 - p)).flatten(1).sum(1).mean()
     assert_close(float(nats), 205.80, rtol=0, atol=1e-2)
@@ -77,7 +77,7 @@ def test_binarized_mnist_labels_belong_to_their_images(real: Real) -> None:
     """The mean image of each digit in train names about four of five rows of test; chance names one of ten."""
     real("binarized_mnist", "binarized_mnist.npz")
     data = load_data("binarized_mnist")
-    x, y = data.train.values().flatten(1), labels(data, "train")
+    x, y = data.split("train").values().flatten(1), labels(data, "train")
     means = torch.stack([x[y == digit].mean(0) for digit in range(10)])
     named = torch.cdist(data.test.values().flatten(1), means).argmin(1)
     assert 0.75 < float((named == labels(data, "test")).double().mean()) < 0.9
@@ -92,7 +92,7 @@ def test_omniglot(real: Real) -> None:
     seen, held_out = set(labels(data, "train").tolist()), set(labels(data, "test").tolist())
     assert (len(seen), len(held_out), len(seen & held_out)) == (30, 20, 0)
     assert seen == set(labels(data, "valid").tolist())
-    assert float(data.train.values().mean()) < 0.5  # ink is bright and rare
+    assert float(data.split("train").values().mean()) < 0.5  # ink is bright and rare
 
 
 def test_frey_faces(real: Real) -> None:
@@ -116,7 +116,7 @@ def test_the_classes_of_oil_flow_are_in_the_stated_order(real: Real) -> None:
     assert sizes(data) == (1_000, 1_000, 1_000)
     assert data.label_names == ("homogeneous", "annular", "stratified")
     fractions = torch.from_numpy(np.load(path, allow_pickle=False)["DataTrnFrctns"])
-    x, y = data.train.values().double(), labels(data, "train")
+    x, y = data.split("train").values().double(), labels(data, "train")
     left = [linear_fit_error(fractions[y == flow], x[y == flow]) for flow in range(3)]
     assert left[0] < 0.07 < 0.1 < min(left[1], left[2])
     # readings 2, 6, 10 are three beams of one length, two of them across the pipe from each other
@@ -134,7 +134,7 @@ def test_newsgroups_keep_their_words_and_groups_together(real: Real) -> None:
     assert data.label_names == ("comp.*", "rec.*", "sci.*", "talk.*")
     counts = sum(labels(data, name).bincount(minlength=4) for name in SPLIT_NAMES)
     assert torch.equal(torch.as_tensor(counts), torch.tensor([4605, 3519, 2657, 5461]))
-    x, y = data.train.values(), labels(data, "train")
+    x, y = data.split("train").values(), labels(data, "train")
     means = torch.stack([x[y == group].mean(0) for group in range(4)])
     assert data.value_names is not None
     for group, word in enumerate(("windows", "team", "space", "god")):

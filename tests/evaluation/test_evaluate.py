@@ -28,7 +28,7 @@ def rows(n: int = 400) -> Dataset:
 
 
 def fitted_ppca(data: Dataset) -> PPCA:
-    return PPCA.maximum_likelihood(data.train.values(), N_LATENTS)
+    return PPCA.maximum_likelihood(data.split("train").values(), N_LATENTS)
 
 
 def wrong_posterior() -> Amortized:
@@ -270,4 +270,4 @@ def test_numbers_survive_json_and_what_is_not_finite_becomes_null() -> None:
 def test_dynamic_bits_are_held_still_while_they_are_measured() -> None:
     model, q = decoded()
     data = from_arrays(torch.rand(60, N_VALUES), splits=(1.0, 0.0, 0.0)).binarized("dynamic")
-    assert evaluate_split(model, q, data.train, draws=3) == evaluate_split(model, q, data.train, draws=3)
+    assert evaluate_split(model, q, data.split("train"), draws=3) == evaluate_split(model, q, data.split("train"), draws=3)

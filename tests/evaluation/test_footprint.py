@@ -61,7 +61,7 @@ def test_a_wider_network_takes_more() -> None:
 def test_an_estimate_stays_within_its_budget(memory: int) -> None:
     """All but what stands for each row whatever the chunks: its sums, and the encoder's answer."""
     model, posterior = parts(200)
-    split = from_arrays(torch.rand(60, 30) < 0.5, splits=(1.0, 0.0, 0.0)).train
+    split = from_arrays(torch.rand(60, 30) < 0.5, splits=(1.0, 0.0, 0.0)).split("train")
     with torch.no_grad(), LiveBytes() as seen:
         totals = row_totals(model, posterior, split, 300, memory)
     assert totals.elbo.shape == (60,)

@@ -40,7 +40,7 @@ def bits() -> Dataset:
 
 @pytest.fixture(scope="module")
 def ppca_ladder(rows: Dataset) -> Ladder:
-    model = PPCA.maximum_likelihood(rows.train.filled(), 5)
+    model = PPCA.maximum_likelihood(rows.split("train").filled(), 5)
     names = ("exact", "mean-field", "black-box", "per-datum", "encoder", "encoder+20", "semi-amortized", "iterative", "flow")
     return climb(model, Exact(), rows, names, rows=60, draws=200, training_steps=300)
 
@@ -177,7 +177,7 @@ def test_each_rung_trains_a_model_of_its_own(rows: Dataset) -> None:
 
 
 def test_what_cannot_be_climbed_is_refused(rows: Dataset) -> None:
-    model = PPCA.maximum_likelihood(rows.train.filled(), 2)
+    model = PPCA.maximum_likelihood(rows.split("train").filled(), 2)
     for names, message in ((("encodr",), "did you mean 'encoder'"), (("encoder+0",), "no rung"), ((), "no rung is left")):
         with pytest.raises(LatentiaError, match=message):
             climb(model, Exact(), rows, names)
@@ -192,7 +192,7 @@ def test_what_cannot_be_climbed_is_refused(rows: Dataset) -> None:
 
 
 def test_a_rung_that_left_the_finite_numbers_says_in_how_many_rows(rows: Dataset) -> None:
-    model = PPCA.maximum_likelihood(rows.train.filled(), 2)
+    model = PPCA.maximum_likelihood(rows.split("train").filled(), 2)
     encoder = build_posterior({"name": "amortized"}, model)
     with torch.no_grad():
         next(encoder.parameters()).fill_(math.nan)
@@ -203,9 +203,9 @@ def test_a_rung_that_left_the_finite_numbers_says_in_how_many_rows(rows: Dataset
 
 def test_missing_cells_are_no_rows_that_were_filled(rows: Dataset) -> None:
     """PPCA says log p(x) of whole rows alone, so that with holes the yardstick is an estimate, and no gap is negative."""
-    x = torch.cat([rows.train.filled(), rows.valid.filled(), rows.test.filled()])
+    x = torch.cat([rows.split("train").filled(), rows.valid.filled(), rows.test.filled()])
     holed = from_arrays(x, mask=torch.rand(x.shape) < 0.5)
-    model = PPCA.maximum_likelihood(rows.train.filled(), 3)
+    model = PPCA.maximum_likelihood(rows.split("train").filled(), 3)
     found = climb(
         model, Exact(), holed, ("exact", "per-datum"), rows=30, draws=100, training_steps=30, temperatures=20, chains=4
     )

@@ -40,8 +40,8 @@ def a_run(data: Dataset, latents: int = 3, **parts: Any) -> Run:
     """A run whose every weight is away from where it starts, as after a long fit."""
     recipe = parse_recipe({"name": "away", "latents": latents, "x_shape": tuple(data.x_shape), **parts}, "a test")
     model, posterior = build(recipe, tuple(data.x_shape), data.levels)
-    model.start_at(data.train.values())
-    posterior.start_at(data.train.values())
+    model.start_at(data.split("train").values())
+    posterior.start_at(data.split("train").values())
     with torch.no_grad():
         for part in (model, posterior):
             for p in part.parameters():

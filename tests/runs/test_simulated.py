@@ -51,7 +51,7 @@ def test_rows_follow_the_models_law() -> None:
     z = torch.cartesian_prod(torch.arange(2.0), torch.arange(2.0))
     mass = model.prior().log_prob(z).exp()
     truth = (mass.unsqueeze(1) * model.likelihood(z).mean).sum(0)
-    x = torch.cat([split.values() for split in (data.train, data.valid, data.test)])
+    x = torch.cat([split.values() for split in (data.split("train"), data.valid, data.test)])
     assert_mean_is(x, truth, "an effect is on")
 
 
@@ -68,7 +68,7 @@ def test_the_same_rows_come_at_every_call_and_leave_the_callers_random_state_alo
 def test_a_share_of_the_values_of_held_out_rows_is_seen() -> None:
     """At most a share of 1e-6 of all seeds fails."""
     data = simulated(NoisyOr(CAUSES, EFFECTS, []), 10_000, (0.2, 0.6))
-    assert data.train.mask is None
+    assert data.split("train").mask is None
     for split in (data.valid, data.test):
         assert split.mask is not None
         assert_mean_is(split.mask.double(), torch.full((3,), 0.4).double(), "a value is seen")

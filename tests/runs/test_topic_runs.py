@@ -58,10 +58,10 @@ def test_a_loaded_run_is_the_very_same_model(recipe: dict[str, Any], documents: 
     assert torch.equal(run.reconstruct(x), again.reconstruct(x))
     assert again.evaluation == numbers
     assert again.evaluate(draws=20, data=documents) == numbers
-    told = [topics_of(one.model, one.posterior, documents.train, documents.test, draws=5) for one in (run, again)]
+    told = [topics_of(one.model, one.posterior, documents.split("train"), documents.test, draws=5) for one in (run, again)]
     assert told[0] == told[1]
     assert run.known_recipe().learner == again.known_recipe().learner
-    total = documents.train.values().sum(1).mean().round()
+    total = documents.split("train").values().sum(1).mean().round()
     assert bool((run.sample(50).sum(1) == total).all())
 
 

@@ -185,9 +185,15 @@ def test_other_rows_are_refused() -> None:
 
 def test_rows_are_known_by_all_that_says_how_they_are_read() -> None:
     data = from_arrays(torch.rand(20, N_VALUES) < 0.5, mask=torch.rand(20, N_VALUES) < 0.9)
-    others = [replace(data, train=replace(data.train, **change)) for change in ({"draw_bits": True}, {"scale": 0.5})]
-    others += [replace(data, train=replace(data.train, mask=None)), replace(data, valid=data.test), replace(data, levels=3)]
-    shapes = replace(data, train=replace(data.train, stored=data.train.stored.reshape(-1, 3, 2)))
+    others = [
+        replace(data, train=replace(data.split("train"), **change)) for change in ({"draw_bits": True}, {"scale": 0.5})
+    ]
+    others += [
+        replace(data, train=replace(data.split("train"), mask=None)),
+        replace(data, valid=data.test),
+        replace(data, levels=3),
+    ]
+    shapes = replace(data, train=replace(data.split("train"), stored=data.split("train").stored.reshape(-1, 3, 2)))
     assert len({fingerprint(one) for one in (data, shapes, *others)}) == 7
     assert fingerprint(replace(data, name="the same under another name")) == fingerprint(data)
 

@@ -229,7 +229,7 @@ def test_progress_is_refreshed_by_time_and_not_by_step() -> None:
 
 
 def test_without_validation_rows_the_training_bound_decides() -> None:
-    data = from_arrays(bits().train.stored.bool(), splits=(1.0, 0.0, 0.0))
+    data = from_arrays(bits().split("train").stored.bool(), splits=(1.0, 0.0, 0.0))
     history = train(small_learner(), data, epochs=3)
     assert math.isnan(history.rows[0]["valid_bound"])
     assert history.best_epoch == max(range(3), key=lambda i: history.rows[i]["train_bound"]) + 1
@@ -242,7 +242,7 @@ def test_a_discrete_posterior_under_a_continuous_prior_is_refused() -> None:
 
 
 def test_conditions_that_nobody_reads_are_refused() -> None:
-    x = bits(40).train.stored.bool()
+    x = bits(40).split("train").stored.bool()
     with pytest.raises(DataError, match="come with `given`, which no part here conditions on"):
         train(small_learner(), from_arrays(x, given=torch.zeros(len(x), 2)), epochs=1)
 

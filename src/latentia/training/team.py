@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from latentia.core import Batch
 from latentia.core.errors import DataError, LatentiaError
 from latentia.core.ranks import Ranks, together
-from latentia.data import Split
+from latentia.data import AnySplit
 from latentia.learners import Learner
 from latentia.training.agreed import Agreed, kept_of, own_part
 from latentia.training.checkpoint import Checkpoint
@@ -99,7 +99,7 @@ class Team:
         if rank >= kept_of(found):
             torch.manual_seed(seed_of(seed_of(seed, rank), steps))
 
-    def step(self, learner: Learner, batch: Batch, rows: int, train: Split) -> dict[str, Tensor]:
+    def step(self, learner: Learner, batch: Batch, rows: int, train: AnySplit) -> dict[str, Tensor]:
         """A learner's step on this process's part of a batch of so many rows, which may be none of them."""
         if self._ranks is None:
             return learner.step(batch)

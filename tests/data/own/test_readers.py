@@ -16,7 +16,7 @@ from latentia.data import Dataset, as_dataset, new_rows, read_data
 
 
 def whole(data: Dataset) -> torch.Tensor:
-    return torch.cat([data.train.values(), data.valid.values(), data.test.values()])
+    return torch.cat([data.split("train").values(), data.valid.values(), data.test.values()])
 
 
 def test_one_table_in_every_format_is_one_data_set(tmp_path: Path, a_frame: Callable[[int], pd.DataFrame]) -> None:
@@ -145,8 +145,9 @@ def test_folders_become_labels_and_splits(tmp_path: Path) -> None:
     save_images(tmp_path / "one", {f"{kind}/{i}.png": (i,) for i, kind in enumerate("abcabcabc")})
     data = read_data(tmp_path / "one", splits=(1, 0, 0))
     assert data.label_names == ("a", "b", "c")
-    assert data.train.labels is not None
-    assert torch.equal(data.train.stored[:, 0, 0, 0] % 3, data.train.labels)
+    train = data.split("train")
+    assert train.labels is not None
+    assert torch.equal(train.stored[:, 0, 0, 0] % 3, train.labels)
     assert data.x_shape == (1, 4, 6)
     places = [("train", "a"), ("train", "b"), ("val", "a"), ("test", "b")]
     save_images(tmp_path / "two", {f"{split}/{kind}/{i}.png": (i,) for i, (split, kind) in enumerate(places)})
@@ -159,7 +160,7 @@ def test_modes_by_the_stated_rules(tmp_path: Path) -> None:
     save_images(tmp_path, {"a.png": (100,), "b.png": (200, 0, 0), "c.png": (0, 200, 0, 128)})
     data = read_data(tmp_path, splits=(1, 0, 0))
     assert data.notes == ("1 of 3 pictures are grey and the others are not: all are read in colour.",)
-    rows = {tuple(row[:, 0, 0].tolist()) for row in data.train.stored}
+    rows = {tuple(row[:, 0, 0].tolist()) for row in data.split("train").stored}
     assert rows == {(100, 100, 100), (200, 0, 0), (0, 100, 0)}
     grey = read_data(tmp_path, splits=(1, 0, 0), colour="grey")
     assert grey.x_shape == (1, 4, 6)
@@ -174,7 +175,7 @@ def test_another_shape_is_cropped_padded_or_stretched(aspect: str, tmp_path: Pat
     """A picture 4 wide and 2 high with columns 0, 50, 50, 100, brought to 2 x 2: by triangles of weights 3, 3, 1 of 7."""
     Image.fromarray(np.array([[0, 50, 50, 100]] * 2, np.uint8)).save(tmp_path / "a.png")
     save_images(tmp_path, {"b.png": (7,), "c.png": (8,)}, size=(2, 2))
-    rows = read_data(tmp_path, splits=(1, 0, 0), size=(2, 2), aspect=aspect).train.stored.tolist()
+    rows = read_data(tmp_path, splits=(1, 0, 0), size=(2, 2), aspect=aspect).split("train").stored.tolist()
     found = next(row[0] for row in rows if row[0] not in ([[7, 7], [7, 7]], [[8, 8], [8, 8]]))
     assert found == ASPECTS[aspect]
 
@@ -189,7 +190,7 @@ def test_pictures_are_turned_as_their_exif_entry_says(tmp_path: Path) -> None:
         picture.save(tmp_path / name, exif=exif)
     data = read_data(tmp_path, splits=(1, 0, 0))
     assert data.x_shape == (1, 4, 6)
-    assert np.array_equal(data.train.stored[0, 0].numpy(), upright)
+    assert np.array_equal(data.split("train").stored[0, 0].numpy(), upright)
 
 
 @pytest.mark.parametrize("sparse", ["dense", "csr", "csc", "old"])
@@ -244,11 +245,11 @@ class Pictures(torch.utils.data.Dataset):
 def test_torch_data_sets() -> None:
     x = torch.randn(20, 3)
     data = as_dataset(torch.utils.data.TensorDataset(x, torch.arange(20) % 2), splits=(1, 0, 0))
-    assert torch.equal(data.train.values().sort(0).values, x.sort(0).values)
+    assert torch.equal(data.split("train").values().sort(0).values, x.sort(0).values)
     assert data.label_names == ("0", "1")
     data = as_dataset(Pictures(), splits=(1, 0, 0))
     assert data.x_shape == (1, 4, 5)
-    assert sorted(data.train.stored[:, 0, 0, 0].tolist()) == [0, 10, 20, 30, 40, 50]
+    assert sorted(data.split("train").stored[:, 0, 0, 0].tolist()) == [0, 10, 20, 30, 40, 50]
 
 
 def test_hugging_face_data_sets() -> None:

@@ -107,7 +107,7 @@ def test_16_bit_pictures(tmp_path: Path) -> None:
         Image.fromarray(np.full((6, 5), 257 * 50 * i, np.uint16)).save(tmp_path / f"{i}.png")
     data = read_data(tmp_path, splits=(1, 0, 0))
     assert data.notes == ("4 of 4 pictures have 16 bits, of which the upper 8 are kept.",)
-    assert sorted(data.train.stored[:, 0, 0, 0].tolist()) == [0, 50, 100, 150]
+    assert sorted(data.split("train").stored[:, 0, 0, 0].tolist()) == [0, 50, 100, 150]
 
 
 def test_a_label_that_is_a_number(csv: Any, refused: Any) -> None:
