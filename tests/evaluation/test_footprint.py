@@ -6,7 +6,7 @@ import torch
 from latentia.core import Batch
 from latentia.data import from_arrays
 from latentia.evaluation.draws import row_totals
-from latentia.evaluation.footprint import UNSEEN, LiveBytes, bytes_a_draw, peak_bytes
+from latentia.evaluation.footprint import NO_LIMIT, UNSEEN, LiveBytes, bytes_a_draw, peak_bytes
 from latentia.families import Bernoulli, DiagonalNormal
 from latentia.models import Decoded
 from latentia.networks import mlp
@@ -52,7 +52,12 @@ def test_random_state_is_left_alone_whatever_happens() -> None:
 
 def test_a_wider_network_takes_more() -> None:
     batch = Batch(torch.zeros(2, 30), torch.arange(2), 2)
-    narrow, wide = (bytes_a_draw(*parts(width), batch) for width in (40, 4000))
+    found = []
+    for width in (40, 4000):
+        model, posterior = parts(width)
+        found.append(bytes_a_draw(model, posterior.infer(model, batch), batch))
+    narrow, wide = found
+    assert bytes_a_draw(model, posterior.infer(model, batch), batch, NO_LIMIT) == 1
     assert narrow < 2000
     assert wide > FLOAT * 4000
 

@@ -123,3 +123,54 @@ def test_a_mistake_in_the_function_is_no_compilers(monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(ZeroDivisionError):
         Compiled(wrong)(torch.ones(()))
+
+
+def test_many_fits_of_one_process_are_compiled_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler limits the graphs of a function, and counts them over all fits."""
+    real = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda f, **options: real(f, **{**options, "mode": None, "backend": "eager"}))
+    for width in range(2, 12):
+        model = Decoded(StandardNormal(2), mlp(2, [width], 6), Bernoulli())
+        learner = Joint(model, Amortized(mlp(6, [width], 2, per_value=2), DiagonalNormal()), compiled=True)
+        for n in (8, 3):
+            learner.step(Batch(X[:n], torch.arange(n), 8))
+        assert not learner.why_uncompiled
+
+
+def test_a_failure_at_a_later_call_is_no_end_of_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._dynamo.exc import Unsupported
+
+    def once(function: Any, **_: Any) -> Any:
+        calls = iter((False, True))
+
+        def compiled(*values: Any) -> Any:
+            if next(calls):
+                raise Unsupported("this shape")
+            return function(*values)
+
+        return compiled
+
+    monkeypatch.setattr(torch, "compile", once)
+    run = Compiled(lambda x: (x + 1, x))
+    assert [float(run(torch.ones(()))[0]) for _ in range(3)] == [2, 2, 2]
+    assert "this shape" in run.why_not
+
+
+def test_a_chosen_gradient_asks_the_posterior_once_more_and_no_oftener() -> None:
+    model, posterior = vae()
+    learner = Joint(model, posterior, compiled=True)
+    learner._pass = learner._objective
+    asked: list[bool] = []
+    infer = posterior.infer
+
+    def counting(model: Any, batch: Batch) -> Any:
+        asked.append(torch.is_grad_enabled())
+        return infer(model, batch)
+
+    posterior.infer = counting  # pyright: ignore[reportAttributeAccessIssue]
+    before = torch.get_rng_state()
+    learner._choose(learner.gradient, BATCH)  # pyright: ignore[reportArgumentType]
+    assert torch.equal(torch.get_rng_state(), before)
+    for _ in range(3):
+        learner.step(BATCH)
+    assert asked == [False, True, True, True]

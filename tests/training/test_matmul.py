@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import torch
 
+from latentia.bounds import Iwae
+from latentia.core import Batch
 from latentia.core.errors import LatentiaError
 from latentia.data import from_arrays
 from latentia.families import Bernoulli, DiagonalNormal
@@ -15,6 +17,7 @@ from latentia.networks import mlp
 from latentia.posteriors import Amortized
 from latentia.priors import StandardNormal
 from latentia.training import History, matmul, train
+from latentia.training.checks import products_of
 from latentia.training.matmul import LARGEST_ERROR, Product, Products, fastest_route, setting_kept, take
 
 LARGE = Counter({Product(512, 784, 500): 1})
@@ -126,3 +129,33 @@ def test_a_resumed_training_takes_the_way_it_began_with() -> None:
     other = Standing(learner(), torch.device("cpu"))
     other.go_on_from(standing.checkpoint())
     assert other.history.route == standing.history.route
+
+
+def test_the_products_that_are_timed_are_those_of_a_step() -> None:
+    """Of all draws of all rows: under several draws the decoder's are nearly all of the work."""
+    model = Decoded(StandardNormal(2), mlp(2, [64], 96), Bernoulli())
+    own = Joint(model, Amortized(mlp(96, [32], 2, per_value=2), DiagonalNormal()), Iwae(), draws=5)
+    batch = Batch((torch.rand(10, 96) < 0.5).float(), torch.arange(10), 10)
+    before = torch.get_rng_state()
+    assert products_of(own, batch) == Counter(
+        {Product(10, 96, 32): 1, Product(10, 32, 4): 1, Product(50, 2, 64): 1, Product(50, 64, 96): 1}
+    )
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_way_from_elsewhere_is_taken_only_where_it_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = matmul.Route("onednn", "twice as fast there")
+    monkeypatch.setattr(matmul, "_error", lambda _: 1e-7)
+    assert matmul.checked(chosen) == chosen
+    monkeypatch.setattr(matmul, "_error", lambda _: 1e-3)
+    assert matmul.checked(chosen) == matmul.Route("default", "matrix products by torch's default: oneDNN rounds here")
+
+
+def test_a_checkpoint_from_before_there_was_a_choice_goes_on_by_default() -> None:
+    from latentia.training.standing import Standing
+
+    kept = Standing(learner(), torch.device("cpu")).checkpoint()
+    del kept.values["loop"]["matmul"]
+    other = Standing(learner(), torch.device("cpu"))
+    other.go_on_from(kept)
+    assert other.history.route == matmul.Route()

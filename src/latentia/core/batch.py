@@ -21,3 +21,8 @@ class Batch(NamedTuple):
     n_rows: int
     given: Tensor | None = None
     mask: Tensor | None = None
+
+    def head(self, n: int) -> "Batch":
+        """The first n of the rows, of the same data set."""
+        given, mask = (None if t is None else t[:n] for t in (self.given, self.mask))
+        return Batch(self.x[:n], self.row[:n], self.n_rows, given, mask)

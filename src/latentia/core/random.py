@@ -12,10 +12,28 @@ from torch.overrides import TorchFunctionMode
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Torch's random state set to ``seed`` inside, and as it was before outside, on the CPU and on every CUDA device."""
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices=devices):
+    with kept_random_state():
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def kept_random_state() -> Iterator[None]:
+    """Torch's random state afterwards as it was before, on the CPU and on every CUDA device."""
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=devices):
+        yield
+
+
+@contextmanager
+def kept_random_state_on_error() -> Iterator[None]:
+    """Torch's random state on the CPU as it was before, where what is done inside fails."""
+    state = torch.get_rng_state()
+    try:
+        yield
+    except BaseException:
+        torch.set_rng_state(state)
+        raise
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:

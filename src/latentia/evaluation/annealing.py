@@ -19,7 +19,7 @@ from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import LatentiaError, NonFinite, ShapeError, SupportError
 from latentia.evaluation.draws import DEFAULT_MEMORY, quiet
-from latentia.evaluation.footprint import DRAWS_TRIED, first_row, peak_bytes
+from latentia.evaluation.footprint import DRAWS_TRIED, peak_bytes
 from latentia.evaluation.hmc import Path, move, sigmoid_schedule, tuned_steps
 from latentia.evaluation.result import Figure
 from latentia.models import GenerativeModel
@@ -268,7 +268,7 @@ def _check_space(p: Distribution, name: str, z_shape: Size, rows: int) -> None:
 
 def _chunks(model: GenerativeModel, batch: Batch, chains: int, memory: int) -> list[int]:
     """Chains run at once; they sum to ``chains``."""
-    row, few = first_row(batch), DRAWS_TRIED
+    row, few = batch.head(1), DRAWS_TRIED
 
     def slope() -> None:
         z = batch.x.new_zeros(few, 1, *model.z_shape).requires_grad_()

@@ -5,17 +5,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from latentia.core import Batch
 from latentia.models import GenerativeModel
-from latentia.posteriors import Posterior
 from latentia.weights import terms
 
 DRAWS_TRIED = 8
 # What a kernel takes for itself is not seen from outside; the largest known, of a Bernoulli's log mass, is half of its peak.
 UNSEEN = 1.5
+NO_LIMIT = 2**60
 # Of a mean over draws of something that each value has: two numbers in double with their weights, and as they came.
 BYTES_A_VALUE = 2 * (8 + 8 + 4)
 
@@ -56,19 +57,20 @@ def peak_bytes(work: Callable[[], object]) -> int:
     return int(UNSEEN * seen.peak)
 
 
-def bytes_a_draw(model: GenerativeModel, posterior: Posterior, batch: Batch) -> int:
-    """What the terms of the log-weight of one draw of one row take, found on the first row."""
-    row = first_row(batch)
+def bytes_a_draw(model: GenerativeModel, q: Distribution, batch: Batch, budget: int | None = None) -> int:
+    """What the terms of the log-weight of one draw of one row take, found by a few draws; 1 where no budget is near.
+
+    Args:
+        model: p.
+        q: of the rows of ``batch``.
+        batch: a few rows; all those that are drawn for at once, where there is no way to draw for fewer.
+        budget: bytes that there are.
+    """
+    if budget is not None and budget >= NO_LIMIT:
+        return 1
+    few, rows = (DRAWS_TRIED, len(batch.x)) if len(batch.x) == 1 else (1, len(batch.x))
     with torch.no_grad():
-        q = posterior.infer(model, row)
-        return max(1, peak_bytes(lambda: terms(model, q, row, q.sample((DRAWS_TRIED,)))) // DRAWS_TRIED)
-
-
-def first_row(batch: Batch) -> Batch:
-    """The first row alone."""
-    return batch._replace(
-        **{name: t[:1] for name in ("x", "row", "given", "mask") if (t := getattr(batch, name)) is not None}
-    )
+        return max(1, peak_bytes(lambda: terms(model, q, batch, q.sample((few,)))) // (few * rows))
 
 
 def _tensors(value: object) -> Iterator[Tensor]:

@@ -73,7 +73,7 @@ def impute(
     weighing, chosen = Weighing(rows, batch.x.device), _Chosen(multiple, seed, batch.x.device)
     with quiet(model, posterior, seed):
         q = posterior.infer(model, batch)
-        a_draw = bytes_a_draw(model, posterior, batch) + BYTES_A_VALUE * model.x_shape.numel()
+        a_draw = bytes_a_draw(model, q, batch, memory) + BYTES_A_VALUE * model.x_shape.numel()
         kind = likelihood = None
         for size in draw_chunks(draws, rows, a_draw, memory):
             z = q.sample((size,))

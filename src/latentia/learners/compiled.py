@@ -7,6 +7,8 @@ from typing import Generic, ParamSpec
 import torch
 from torch import Tensor
 
+from latentia.core.random import kept_random_state_on_error
+
 P = ParamSpec("P")
 
 
@@ -31,28 +33,23 @@ class Compiled(Generic[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> tuple[Tensor, ...]:
         if self.why_not:
             return self._function(*args, **kwargs)
-        if self._compiled is None:
-            return self._first(*args, **kwargs)
-        return self._run(*args, **kwargs)
-
-    def _first(self, *args: P.args, **kwargs: P.kwargs) -> tuple[Tensor, ...]:
-        on_cuda = torch.cuda.is_available() and any(t.is_cuda for t in _tensors(args))
-        mode = "reduce-overhead" if on_cuda else "default"
-        self._compiled = torch.compile(self._function, fullgraph=True, mode=mode)
-        before = torch.get_rng_state()
         try:
-            with warnings.catch_warnings():
+            with kept_random_state_on_error(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the compiler, on machines and options that are nobody's choice here
                 return self._run(*args, **kwargs)
         except Exception as error:
             if not _is_compilers(error):
                 raise
-            torch.set_rng_state(before)
             self.why_not = f"the step runs uncompiled: {_reason(error)}"
             return self._function(*args, **kwargs)
 
     def _run(self, *args: P.args, **kwargs: P.kwargs) -> tuple[Tensor, ...]:
-        assert self._compiled is not None
+        if self._compiled is None:
+            # The number of graphs of one function is limited, and counted over all fits of a process.
+            torch.compiler.reset()
+            on_cuda = any(t.is_cuda for t in _tensors(args))
+            mode = "reduce-overhead" if on_cuda else "default"
+            self._compiled = torch.compile(self._function, fullgraph=True, mode=mode)
         torch.compiler.cudagraph_mark_step_begin()
         out = self._compiled(*args, **kwargs)
         # The next replay of a CUDA graph writes over these; the first is differentiated before it.
@@ -72,7 +69,7 @@ def _is_compilers(error: Exception) -> bool:
 
 def _reason(error: BaseException) -> str:
     """The first sentence of what a compiler says at length."""
-    while error.__cause__ is not None and not str(error):
+    while error.__cause__ is not None and (not str(error) or "fullgraph=True" in str(error).splitlines()[0]):
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{lines[0][:150].rstrip('.')}" if lines else type(error).__name__

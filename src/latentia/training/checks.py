@@ -1,5 +1,7 @@
 """What can be refused before the first step, and what to say when a later one goes wrong."""
 
+from collections import Counter
+
 import torch
 from torch.distributions import Distribution
 
@@ -7,8 +9,10 @@ from latentia.core import Batch
 from latentia.core.checks import check_finite, check_shape, check_support
 from latentia.core.errors import DataError, LatentiaError, NonFinite, ShapeError, SupportError
 from latentia.data import Dataset, Split
+from latentia.evaluation import quiet
 from latentia.gradients.base import plain_draws
 from latentia.learners import Learner
+from latentia.training.matmul import Product, Products
 from latentia.weights import terms
 
 ROWS_AT_ONCE, VALUES_AT_ONCE = 10_000, 1 << 22
@@ -79,6 +83,15 @@ def check_first_batch(learner: Learner, data: Dataset, batch: Batch) -> None:
             f"the posterior gives {kinds[q.support.is_discrete]} and the prior {kinds[prior.support.is_discrete]}, so no "
             "KL between them is finite; choose 'diagonal-normal', 'full-rank-normal' or 'flow' for a continuous z."
         )
+
+
+@torch.no_grad()
+def products_of(learner: Learner, batch: Batch) -> Counter[Product]:
+    """The products of matrices in a step's pass through posterior and model; random state and training mode stay."""
+    with quiet(learner.model, learner.posterior, seed=0), Products() as products:
+        q = learner.posterior.infer(learner.model, batch)
+        terms(learner.model, q, batch, plain_draws(q, learner.draws))
+    return products.seen
 
 
 @torch.no_grad()

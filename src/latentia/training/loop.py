@@ -13,12 +13,12 @@ from latentia.core.random import seeded
 from latentia.data import Dataset
 from latentia.evaluation import quick_look, quiet
 from latentia.learners import Learner
-from latentia.training.checks import check_first_batch, check_fit, name_the_culprit
+from latentia.training.checks import check_first_batch, check_fit, name_the_culprit, products_of
 from latentia.training.device import pick_device
 from latentia.training.history import History
 from latentia.training.keeper import Forgets, Keeper, Terminated, check_rows, fingerprint
 from latentia.training.launch import start
-from latentia.training.matmul import Matmul, Products, chosen, setting_kept, take
+from latentia.training.matmul import Matmul, checked, chosen, setting_kept, take
 from latentia.training.progress import Progress, Silent, State
 from latentia.training.standing import Epoch, Standing, Taken, numbers
 from latentia.training.team import Team
@@ -146,6 +146,7 @@ class _Training:
         if (found := self.keeper.found) is not None:
             self.at.go_on_from(self.team.own_part(found))
             self.team.go_on(found, self.learner.steps, seed)
+            self.at.history.route = self.team.agreed_route(checked(self.at.history.route))
             take(self.at.history.route.name)
             return
         self.at.order.manual_seed(seed)
@@ -157,10 +158,11 @@ class _Training:
                 part.fresh = False
         self.learner.modules.eval()
         rows = torch.arange(min(self.batch_size, len(train)), device=train.device)
-        with Products() as products:
-            check_first_batch(self.learner, self.data, train.batch(rows))
+        first = train.batch(rows)
+        check_first_batch(self.learner, self.data, first)
         if train.device.type == "cpu":
-            self.at.history.route = self.team.leaders(lambda: chosen(matmul, products.seen))
+            part = first.head(-(-len(first.x) // self.team.place[1]))
+            self.at.history.route = self.team.agreed_route(chosen(matmul, lambda: products_of(self.learner, part)))
             take(self.at.history.route.name)
         self.team.begin(self.learner, seed)
         self.at.watch = time.perf_counter()

@@ -189,7 +189,7 @@ class Standing:
             best_epoch=values["best_epoch"],
             skipped_steps=tensors["skipped"].tolist(),
             seconds=seconds,
-            route=Route(*values["matmul"]),
+            route=Route(*values.get("matmul", ())),
         )
         self.watch, self.epoch = now - seconds, None
         # The rows of an epoch under way are put in the same order again, and those that were done are left out.

@@ -16,6 +16,7 @@ from latentia.training.agreed import Agreed, kept_of, own_part
 from latentia.training.checkpoint import Checkpoint
 from latentia.training.keeper import Keeper
 from latentia.training.launch import part, seed_of
+from latentia.training.matmul import Route, exact_here
 from latentia.training.standing import Epoch
 
 T = TypeVar("T")
@@ -110,6 +111,16 @@ class Team:
         with together(self._ranks, own / rows):
             log = learner.step(batch)
         return log if own else log | {name: torch.zeros_like(log[name]) for name in ("bound", "rate")}
+
+    def agreed_route(self, route: Route) -> Route:
+        """The first process's way to multiply, unless it is no float32 somewhere."""
+        if self._ranks is None:
+            return route
+        said = self._ranks.leaders(route)
+        bad = said.name != "default" and not exact_here()
+        if self._ranks.most(int(bad))[0]:
+            return Route(reason="matrix products by torch's default: oneDNN rounds on some machine")
+        return said
 
     def looks(self, due: bool) -> bool:
         """Whether to look at the training now: when it is due; in company, whenever all look."""
