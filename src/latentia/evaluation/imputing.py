@@ -149,6 +149,9 @@ def _seen(likelihood: Distribution, batch: Batch) -> Tensor:
     return seen if whole is None else whole(seen)
 
 
+NOISE = 0x5DEECE66
+
+
 class _Chosen:
     """M draws of z a row, with replacement and by weight, from draws that come in chunks.
 
@@ -162,7 +165,8 @@ class _Chosen:
 
     def __init__(self, count: int, seed: int, device: torch.device) -> None:
         self._count = count
-        self._generator = torch.Generator(device).manual_seed(seed)
+        # Not from the seed itself: z is drawn from that, and the noise would be made of the very same numbers.
+        self._generator = torch.Generator(device).manual_seed(seed ^ NOISE)
         self._best: list[Tensor] = []
         self._z: list[Tensor] = []
 
