@@ -138,10 +138,12 @@ class Ranks:
     def _heard(self) -> Iterator[None]:
         try:
             yield
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             silent = "timed out" in str(error).lower()
             why = "was not heard of in time" if silent else "ended before its work was done"
-            raise Lost(f"one of the {self.of} processes {why}") from None
+            raise Lost(f"one of the {self.of} processes {why}") from error
 
 
 _company: Ranks | None = None

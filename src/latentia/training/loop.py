@@ -52,7 +52,7 @@ def train(
 
     The best epoch is the one with the highest validation bound (training bound where there are no validation rows) among
     those whose KL weight was final. The caller's random state is left as it was; the same seed gives the same bits on one
-    machine.
+    machine, unless its two ways to multiply are nearly as fast as each other (``matmul``).
 
     Args:
         learner: who moves when.
@@ -162,7 +162,9 @@ class _Training:
         check_first_batch(self.learner, self.data, first)
         if train.device.type == "cpu":
             part = first.head(-(-len(first.x) // self.team.place[1]))
-            self.at.history.route = self.team.agreed_route(chosen(matmul, lambda: products_of(self.learner, part)))
+            steps = self.epochs * -(-len(train) // self.batch_size)
+            route = chosen(matmul, lambda: products_of(self.learner, part), steps)
+            self.at.history.route = self.team.agreed_route(route)
             take(self.at.history.route.name)
         self.team.begin(self.learner, seed)
         self.at.watch = time.perf_counter()

@@ -20,9 +20,11 @@ Matmul = Literal["auto", "default", "onednn"]
 SETTINGS = {"default": "none", "onednn": "bf16"}
 LARGEST_ERROR = 1e-6
 # Two fits on one machine should choose alike, though its clock is not steady.
-SMALLEST_GAIN = 1.15
+SMALLEST_GAIN = 1.1
 SWITCH: Any = torch.backends.mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue]  made when torch is loaded
-SECONDS, ROUNDS_AT_LEAST = 0.15, 3
+# Of the time that the products of the whole training take, at about so many a second; within bounds.
+SHARE, FLOPS_A_SECOND, SECONDS = 0.02, 5e10, (0.05, 0.6)
+ROUNDS_AT_LEAST = 3
 SHAPES_AT_MOST, LARGEST_PRODUCT = 6, 2.5e8
 # Of fewer products than this in a step nobody notices the speed.
 SMALLEST_STEP = 1e6
@@ -46,7 +48,7 @@ class Route:
     """The way that was chosen.
 
     Attributes:
-        name: "default" or "onednn".
+        name: "default", "onednn", or "as set" by whoever set torch's switch before.
         reason: a sentence for a person; empty where there was no choice.
     """
 
@@ -91,18 +93,20 @@ def take(route: str) -> None:
     ...     torch.backends.mkldnn.matmul.fp32_precision
     'bf16'
     """
-    if SWITCH.fp32_precision != SETTINGS[route]:
+    if route in SETTINGS and SWITCH.fp32_precision != SETTINGS[route]:
         SWITCH.fp32_precision = SETTINGS[route]
 
 
-def chosen(wanted: Matmul, seen: Callable[[], Counter[Product]]) -> Route:
-    """The way that was asked for, or the faster one for the products of a step."""
-    return fastest_route(seen()) if wanted == "auto" else Route(wanted)
+def chosen(wanted: Matmul, seen: Callable[[], Counter[Product]], steps: int) -> Route:
+    """The way that was asked for, or the faster one for these products; whoever set torch's switch is left alone."""
+    if wanted == "auto" and SWITCH.fp32_precision != "none":
+        return Route("as set", f"matrix products as torch was told: fp32_precision is {SWITCH.fp32_precision!r}")
+    return fastest_route(seen(), steps) if wanted == "auto" else Route(wanted)
 
 
 def checked(route: Route) -> Route:
     """A way that was chosen elsewhere, or torch's default where this machine's oneDNN rounds."""
-    if route.name == "default" or exact_here():
+    if route.name != "onednn" or exact_here():
         return route
     return Route(reason="matrix products by torch's default: oneDNN rounds here")
 
@@ -113,20 +117,23 @@ def exact_here() -> bool:
         return _error(Product(512, 784, 500)) < LARGEST_ERROR
 
 
-def fastest_route(seen: Counter[Product]) -> Route:
+def fastest_route(seen: Counter[Product], steps: int) -> Route:
     """The faster way for these products, forwards and in both gradients, among those that are float32.
 
     Args:
         seen: shapes of the forward products of a step, and how many of each.
+        steps: that there will be.
     """
-    if not torch.backends.mkldnn.is_available() or sum(p.flops * n for p, n in seen.items()) < SMALLEST_STEP:
+    step = 3 * sum(p.flops * n for p, n in seen.items())
+    seconds = min(SECONDS[1], max(SECONDS[0], SHARE * step * steps / FLOPS_A_SECOND))
+    if not torch.backends.mkldnn.is_available() or step < SMALLEST_STEP:
         return Route()
     most = [product for product, _ in sorted(seen.items(), key=lambda item: -item[0].flops * item[1])[:SHAPES_AT_MOST]]
     with setting_kept(), torch.no_grad(), torch.random.fork_rng(devices=[]):
         times = dict.fromkeys(SETTINGS, 0.0)
         for product in most:
-            for name, seconds in _timed(product, SECONDS / len(most)).items():
-                times[name] += seconds * seen[product]
+            for name, spent in _timed(product, seconds / len(most)).items():
+                times[name] += spent * seen[product]
         gain = times["default"] / times["onednn"]
         if gain < SMALLEST_GAIN:
             return Route()
