@@ -60,8 +60,9 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: py
 
 def test_signals_wait_for_the_release_and_a_second_one_does_not() -> None:
     usual = signal.getsignal(signal.SIGTERM)
-    # A shell's background job is begun without it.
+    # A shell's background job is begun without the first, and nohup's without the other.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with Signals() as signals:
         signals.hold()
         signal.raise_signal(signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,9 @@ from latentia.models import Decoded
 from latentia.networks import mlp
 from latentia.posteriors import Amortized
 from latentia.priors import StandardNormal
-from latentia.training import Silent, State, Stopped, train
+from latentia.training import Checkpoint, Silent, State, Stopped, train
+from latentia.training.keeper import Forgets
+from latentia.training.loop import _Training
 
 N_VALUES = 6
 
@@ -296,3 +299,35 @@ def test_half_precision_stays_inside_the_networks() -> None:
         bounds.append(train(learner, bits(), epochs=3).rows[-1]["train_bound"])
     assert bounds[1] == pytest.approx(bounds[0], rel=0.01)
     assert bounds[1] != bounds[0]
+
+
+def test_what_is_kept_when_ctrl_c_comes_holds_the_step_before_it() -> None:
+    """The signal waits for the end of a step, whose log was not read yet; elsewhere than on a CPU many were not."""
+
+    class Interrupts(Forgets):
+        def __init__(self) -> None:
+            self.steps = 0
+            self.kept: list[tuple[int, list[float]]] = []
+
+        def release(self) -> None:
+            self.steps += 1
+            if self.steps == 3:
+                raise KeyboardInterrupt
+
+        def keep(self, checkpoint: Checkpoint, step: int) -> None:
+            self.kept.append((step, checkpoint.tensors["totals"].tolist()))
+
+    for looks in (True, False):
+        keeper = Interrupts()
+        with pytest.MonkeyPatch.context() as patch:
+            begin = _Training.__init__
+
+            def begun(self: _Training, *values: object, begin: Any = begin, looks: bool = looks) -> None:
+                begin(self, *values)
+                self.looks_each_step = looks
+
+            patch.setattr(_Training, "__init__", begun)
+            history = train(small_learner(), bits(), epochs=2, batch_size=8, keeper=keeper)
+        assert history.ended == "interrupted"
+        ((step, totals),) = keeper.kept
+        assert (step, totals[3]) == (3, 3.0)

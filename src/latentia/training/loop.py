@@ -138,6 +138,7 @@ class _Training:
         self.epochs, self.batch_size, self.on_nonfinite = epochs, batch_size, on_nonfinite
         self.at = Standing(learner, data.train.device, rows)
         self.whole = True
+        self.pending: list[Taken] = []
         # On a CPU looking costs nothing; elsewhere it waits for the next refresh.
         self.looks_each_step = data.train.device.type == "cpu"
 
@@ -173,20 +174,21 @@ class _Training:
         """What is left of a pass over the training rows, then a look at the validation rows."""
         self.learner.modules.train()
         epoch, shown = self.at.begin_epoch(), time.perf_counter()
-        pending: list[Taken] = []
         order, train, share = self.at.order, self.data.train, self.team.place
         self.hold()
         for batch in train.batches(self.batch_size, shuffle=True, generator=order, skip=epoch.batches, share=share):
             step, epoch.beta, epoch.lr = self.learner.steps, self.learner.effective_beta, self.learner.lr
             rows = min(self.batch_size, len(train) - epoch.batches * self.batch_size)
             log = self.team.step(self.learner, batch, rows, train)
-            pending.append(Taken(step, batch.row, log))
+            self.pending.append(Taken(step, batch.row, log))
             epoch.batches, epoch.rows = epoch.batches + 1, epoch.rows + len(batch.x)
+            if self.looks_each_step:
+                self.settle(epoch)
             self.release()
             now = time.perf_counter()
             refresh, due = self.team.looks(now - shown >= self.progress.refresh_seconds), self.keeper.due()
-            if self.looks_each_step or refresh or due:
-                self.settle(epoch, pending)
+            if refresh or due:
+                self.settle(epoch)
             if refresh:
                 self.show(epoch, epoch_ended=False)
                 shown = now
@@ -195,7 +197,7 @@ class _Training:
             self.hold()
         self.release()
         epoch.ended = time.perf_counter()
-        self.settle(epoch, pending)
+        self.settle(epoch)
         self.team.end_epoch(epoch, self.learner)
         look = self.team.leaders(self.look_at_validation)
         self.hold()
@@ -230,16 +232,23 @@ class _Training:
         self.keeper.release()
 
     def keep(self) -> None:
-        """Write down where the training stands, unless it was torn out of a step."""
-        if self.whole:
-            self.keeper.keep(self.at.checkpoint(), self.learner.steps)
+        """Write down where the training stands, unless it was torn out of a step, or one was not finite."""
+        if not self.whole:
+            return
+        if self.at.epoch is not None:
+            try:
+                self.settle(self.at.epoch)
+            except NonFinite:
+                return
+        self.keeper.keep(self.at.checkpoint(), self.learner.steps)
 
     def gave_up(self, patience: int | None) -> bool:
         """Whether so many epochs brought nothing better."""
         return patience is not None and self.at.epochs_since_best >= patience
 
-    def settle(self, epoch: Epoch, pending: list[Taken]) -> None:
+    def settle(self, epoch: Epoch) -> None:
         """Count the steps since the last look by their logs; stop at the first that was not finite, or note it."""
+        pending, self.pending = self.pending, []
         for taken, (bound, rate, norm, skipped) in zip(pending, numbers(pending), strict=True):
             if not skipped:
                 epoch.add(bound, rate, norm, len(taken.rows))
@@ -248,7 +257,6 @@ class _Training:
                 raise name_the_culprit(self.learner, self.data.train.batch(rows), taken.step)
             else:
                 self.at.history.skipped_steps.append(taken.step)
-        pending.clear()
 
     def look_at_validation(self) -> dict[str, float]:
         """Bound, rate, reconstruction and active units on validation rows; training rows' active units without any.
