@@ -49,6 +49,25 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
         yield zygote
 
 
+def whole_of(zygote: Zygote, name: str) -> Path:
+    """A run that nothing broke off, made by the first test of a process that asks for it."""
+    whole = zygote.cwd / f"{name}-whole"
+    if not whole.exists():
+        done = zygote.run("fit", f"{name}.json", "--out", str(whole))
+        assert (done.status, done.err) == (0, "")
+    return whole
+
+
+def asked_to_end(zygote: Zygote, run: Path) -> tuple[int, str]:
+    """A long fit that was sent SIGTERM: its status, and what it said."""
+    process = zygote.start("fit", "nvil.json", "--out", str(run), "--set", "epochs=1000")
+    wait_for(run / "recipe.json")
+    time.sleep(0.3)
+    process.send(signal.SIGTERM)
+    ended = process.wait()
+    return ended.status, ended.err
+
+
 def newest_step(run: Path) -> int:
     return max((step_of(path) for path in (run / CHECKPOINTS).glob("step-*.ckpt")), default=0)
 
@@ -82,9 +101,7 @@ def kill_after(process: Process, run: Path, step: int, moment: float) -> None:
 @pytest.mark.parametrize(("name", "kills"), [("nvil", 10), ("table", 3)])
 def test_killed_at_random_moments_it_ends_to_the_bit_as_if_it_had_not(name: str, kills: int, zygote: Zygote) -> None:
     """The moments are random and seeded; what is claimed holds at every one of them."""
-    whole, broken = zygote.cwd / f"{name}-whole", zygote.cwd / f"{name}-broken"
-    done = zygote.run("fit", f"{name}.json", "--out", str(whole))
-    assert (done.status, done.err) == (0, "")
+    whole, broken = whole_of(zygote, name), zygote.cwd / f"{name}-broken"
     dice = random.Random(7)
     steps = sorted(dice.sample(range(1, STEPS - 5), kills))
     process = zygote.start("fit", f"{name}.json", "--out", str(broken), "--checkpoint-seconds", "0")
@@ -111,21 +128,17 @@ def test_killed_before_its_first_checkpoint_it_begins_again(zygote: Zygote) -> N
     done = zygote.run("fit", "--resume", str(run))
     assert done.status == 0, done.err
     assert f"{run} goes on from the beginning" in done.out.replace("\n", "")
-    assert_same_folder(zygote.cwd / "nvil-whole", run)
+    assert_same_folder(whole_of(zygote, "nvil"), run)
 
 
 def test_asked_to_end_it_keeps_the_last_step_and_says_how_to_go_on(zygote: Zygote) -> None:
-    run, number = zygote.cwd / "SIGTERM", signal.SIGTERM
-    process = zygote.start("fit", "nvil.json", "--out", str(run), "--set", "epochs=1000")
-    wait_for(run / "recipe.json")
-    time.sleep(0.3)
-    process.send(number)
-    ended = process.wait()
-    assert ended.status == 143
+    run = zygote.cwd / "SIGTERM"
+    status, err = asked_to_end(zygote, run)
+    assert status == 143
     step = newest_step(run)
     assert step > 0
     said = f"ended after step {step}, which is kept; go on with: latentia fit --resume {run}\n"
-    assert ended.err == f"latentia: {number.name}: {said}"
+    assert err == f"latentia: SIGTERM: {said}"
     assert sorted(p.name for p in run.iterdir()) == [CHECKPOINTS, "recipe.json"]
 
 
@@ -142,7 +155,7 @@ def test_ctrl_c_keeps_what_was_learned_and_can_be_gone_on_with(zygote: Zygote) -
     assert zygote.run("sample", str(run), "-n", "2").status == 0
     (run / "samples.npz").unlink()
     assert zygote.run("fit", "--resume", str(run)).status == 0
-    assert_same_folder(zygote.cwd / "nvil-whole", run)
+    assert_same_folder(whole_of(zygote, "nvil"), run)
 
 
 def test_a_second_fit_in_the_folder_is_refused_with_the_first_one_s_number(zygote: Zygote) -> None:
@@ -180,7 +193,7 @@ def test_a_disk_that_takes_no_checkpoint_is_said_once_and_at_the_end_what_is_kep
     ]
     assert not list(run.rglob(".*"))
     assert zygote.run("fit", "--resume", str(run)).status == 0
-    assert_same_folder(zygote.cwd / "nvil-whole", run)
+    assert_same_folder(whole_of(zygote, "nvil"), run)
 
 
 MOUNT = """
@@ -217,10 +230,12 @@ def test_a_full_disk(zygote: Zygote) -> None:
 
 def test_a_disk_that_is_read_only(zygote: Zygote) -> None:
     code = mounted(zygote, f"mount --bind {zygote.cwd} {zygote.cwd}", f"mount -o remount,ro,bind {zygote.cwd}")
-    refused = zygote.run("fit", "--resume", str(zygote.cwd / "SIGTERM"), before=code)
+    run = zygote.cwd / "read-only"
+    asked_to_end(zygote, run)
+    refused = zygote.run("fit", "--resume", str(run), before=code)
     assert (refused.status, refused.err) == (
         1,
-        f"latentia: {zygote.cwd / 'SIGTERM'} cannot be written (Read-only file system); make it writable.\n",
+        f"latentia: {run} cannot be written (Read-only file system); make it writable.\n",
     )
     refused = zygote.run("fit", "nvil.json", "--out", str(zygote.cwd / "new"), before=code)
     assert refused.err == (

@@ -145,7 +145,7 @@ print((fit(sys.argv[2], "always") - before) // 1024)
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
 def test_memory_is_bounded_whatever_the_file_holds(tmp_path: Path) -> None:
-    """286 MiB of rows, read within 110 MiB beyond what a small fit takes: two buffers of 8, held-out rows of 12 twice, passes."""
+    """286 MiB of rows, read within 110 MiB beyond what a small fit takes: two buffers of 8, held-out rows of 12, passes."""
     a_part = np.random.default_rng(0).integers(0, 2, (20_000, 250), dtype=np.uint8)
     np.save(tmp_path / "small.npy", a_part)
     big = np.lib.format.open_memmap(tmp_path / "big.npy", mode="w+", dtype=np.uint8, shape=(1_200_000, 250))
