@@ -1,5 +1,6 @@
 """A compiled step: one graph without a break, the same objective, and a line where it cannot be compiled."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from latentia.core import Batch
 from latentia.families import Bernoulli, DiagonalNormal, FullRankNormal, Normal
 from latentia.gradients import AnalyticKL, Auto, DoublyReparameterized, Reparameterized
 from latentia.learners import Joint
-from latentia.learners.compiled import Compiled
+from latentia.learners.compiled import Compiled, checks_kept
 from latentia.models import Decoded
 from latentia.networks import ConvDecoder, ConvEncoder, mlp
 from latentia.posteriors import Amortized
@@ -19,6 +20,12 @@ from latentia.priors import StandardNormal
 
 X = (torch.rand(8, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
 BATCH = Batch(X, torch.arange(8), 8)
+
+
+@pytest.fixture(autouse=True)
+def _checks() -> Iterator[None]:
+    with checks_kept():
+        yield
 
 
 def vae(family: Any = Bernoulli, posterior: Any = DiagonalNormal) -> tuple[Decoded, Amortized]:
@@ -174,3 +181,15 @@ def test_a_chosen_gradient_asks_the_posterior_once_more_and_no_oftener() -> None
     for _ in range(3):
         learner.step(BATCH)
     assert asked == [False, True, True, True]
+
+
+def test_the_compiler_leaves_torchs_checks_as_they_were() -> None:
+    assert torch.distributions.Distribution._validate_args
+    model, posterior = vae()
+    learner = Joint(model, posterior, compiled=True)
+    torch.compiler.reset()
+    torch._dynamo.explain(learner._objective)(BATCH, 1.0)  # which switches them off
+    with checks_kept():
+        torch.distributions.Distribution.set_default_validate_args(True)
+        learner.step(BATCH)
+        assert torch.distributions.Distribution._validate_args

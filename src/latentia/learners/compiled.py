@@ -1,11 +1,13 @@
 """A function of tensors through torch.compile as one graph; as it was where that cannot be."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, ParamSpec
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from latentia.core.random import kept_random_state_on_error
 
@@ -34,7 +36,7 @@ class Compiled(Generic[P]):
         if self.why_not:
             return self._function(*args, **kwargs)
         try:
-            with kept_random_state_on_error(), warnings.catch_warnings():
+            with kept_random_state_on_error(), checks_kept(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the compiler, on machines and options that are nobody's choice here
                 return self._run(*args, **kwargs)
         except Exception as error:
@@ -54,6 +56,16 @@ class Compiled(Generic[P]):
         out = self._compiled(*args, **kwargs)
         # The next replay of a CUDA graph writes over these; the first is differentiated before it.
         return (out[0], *(t.clone() if t.is_cuda else t for t in out[1:]))
+
+
+@contextmanager
+def checks_kept() -> Iterator[None]:
+    """Torch's checks of distributions' arguments as they were: its compiler switches them off for the whole process."""
+    before = Distribution._validate_args
+    try:
+        yield
+    finally:
+        Distribution.set_default_validate_args(before)
 
 
 def _tensors(values: object) -> list[Tensor]:
