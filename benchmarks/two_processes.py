@@ -48,7 +48,7 @@ def once(processes: int, threads: int, batch: int, options: argparse.Namespace) 
     for rank in range(processes):
         told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
         told |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": threads}
-        environment = {**os.environ, "OMP_WAIT_POLICY": "passive", **{name: str(value) for name, value in told.items()}}
+        environment = {**os.environ, "GOMP_SPINCOUNT": "1000", **{name: str(value) for name, value in told.items()}}
         started.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
     said = [process.communicate()[0] for process in started]
     if any(process.returncode for process in started):

@@ -257,7 +257,7 @@ def test_the_rate_of_a_step_is_that_of_its_schedule() -> None:
         assert learner.lr == schedule.at(step)
         assert learner.effective_beta == 2.0 * min(step / 4, 1)
         learner.step(good_batch())
-        assert learner.optimizer.param_groups[0]["lr"] == schedule.at(step)
+        assert learner.optimizer.lr == schedule.at(step)
     assert learner.warm_up_steps == 4
     assert [schedule.at(step) for step in (0, 1, 2, 4, 6, 99)] == pytest.approx([0.05, 0.1, 0.1, 0.055, 0.01, 0.01])
 

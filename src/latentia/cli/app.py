@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,9 +87,21 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and exit status 1 (what was asked) or 2 (how)."""
-    # Threads that wait by spinning slow a shared machine down tenfold; this is read when torch is imported, later.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    _let_threads_wait(os.environ)
     sys.exit(_run(arguments))
+
+
+def _let_threads_wait(environment: MutableMapping[str, str]) -> None:
+    """How torch's threads wait for each other, unless somebody said; read when torch is imported, later.
+
+    Spinning for long slows a machine that others use down fourfold, sleeping at once makes a step half as long again on a
+    quiet one; a short spin costs a tenth on either (docs/speed.md).
+    """
+    if environment.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}:
+        return
+    # torch's threads are GNU's on Linux, which take a length; elsewhere LLVM's.
+    name, value = ("GOMP_SPINCOUNT", "1000") if sys.platform == "linux" else ("OMP_WAIT_POLICY", "passive")
+    environment[name] = value
 
 
 def _run(arguments: list[str] | None) -> int:

@@ -28,6 +28,10 @@ class LiveBytes(TorchDispatchMode):
         peak: the most that there were at once.
     """
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else torch imports its compiler, a second
+
     def __init__(self) -> None:
         super().__init__()
         self.peak = 0

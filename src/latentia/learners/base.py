@@ -9,6 +9,7 @@ from latentia.bounds import Bound
 from latentia.core import Batch
 from latentia.core.memory import Memory, as_int, as_tensor, check_alike, inside, put_back, remembered
 from latentia.data import Split
+from latentia.learners.adam import FusedAdam, Moments
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 
@@ -99,11 +100,11 @@ class Learner(ABC):
         return torch.nn.ModuleDict({**self.modules, "model": self.model, "posterior": self.posterior})
 
     @property
-    def _optimizer(self) -> torch.optim.Optimizer | None:
+    def _optimizer(self) -> FusedAdam | None:
         return getattr(self, "optimizer", None)
 
-    def _moments(self) -> dict[int, dict[str, Tensor]]:
-        return {} if self._optimizer is None else self._optimizer.state_dict()["state"]
+    def _moments(self) -> Moments:
+        return {} if self._optimizer is None else self._optimizer.moments()
 
     def _restore_moments(self, memory: Memory) -> None:
         optimizer = self._optimizer
@@ -113,11 +114,11 @@ class Learner(ABC):
         for name, value in memory.items():
             place, _, what = name.partition(".")
             held.setdefault(int(place), {})[what] = as_tensor(value)
-        parameters: list[Tensor] = [p for group in optimizer.param_groups for p in group["params"]]
+        parameters = optimizer.parameters
         for place, moments in held.items():
             of = {what: value for what, value in moments.items() if value.ndim}
             check_alike(of, dict.fromkeys(of, parameters[place]) if place < len(parameters) else {})
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": held})
+        optimizer.restore(held)
 
     @property
     @abstractmethod

@@ -39,10 +39,8 @@ def half_precision(device: torch.device, wanted: bool) -> AbstractContextManager
 
 def begin_step(optimizer: FusedAdam, lr: float) -> None:
     """Forget the last gradient, and take the rate of this step."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr
-        for parameter in group["params"]:
-            parameter.grad = None
+    optimizer.lr = lr
+    optimizer.forget_gradients()
 
 
 def take_step(
@@ -81,6 +79,5 @@ def _norm(gradients: Sequence[Tensor]) -> Tensor:
     """() the length of all of them as one vector."""
     if any(g.device.type != "cpu" for g in gradients):
         return torch.nn.utils.get_total_norm(gradients)
-    # On a CPU BLAS reads memory faster than a reduction does, and a number costs less than a tensor of one.
-    squares = sum(float(torch.dot(flat, flat)) for flat in (g.reshape(-1) for g in gradients))
-    return torch.tensor(math.sqrt(squares))
+    # Numbers cost less than tensors of one. torch.dot would go with the products to oneDNN, and take six times as long.
+    return torch.tensor(math.hypot(*(float(torch.linalg.vector_norm(g)) for g in gradients)))

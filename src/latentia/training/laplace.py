@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from torch import Tensor
 
 from latentia.core.errors import NonFinite
@@ -101,6 +100,8 @@ def _climb(
         if not np.isfinite(out) or not bool(torch.isfinite(slopes).all()):
             return WORST, np.zeros_like(u)
         return -out, -slopes.double().cpu().numpy()
+
+    from scipy.optimize import minimize  # two tenths of a second, which only this needs
 
     found = minimize(negative, np.zeros(len(start)), jac=True, method="L-BFGS-B", options={"maxiter": steps})
     slope = torch.linalg.solve_triangular(scale.mT, torch.as_tensor(found.jac).to(start).unsqueeze(-1), upper=True)

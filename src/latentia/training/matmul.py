@@ -59,6 +59,11 @@ class Route:
 class Products(TorchDispatchMode):
     """Inside, notes the shapes of all products of matrices."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Else torch imports its compiler to keep it out of here, a second of every start.
+        return False
+
     def __init__(self) -> None:
         super().__init__()
         self.seen: Counter[Product] = Counter()
