@@ -30,7 +30,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from torch import Tensor
 
 from latentia.data import Dataset, from_splits
-from latentia.data.dataset import cut
+from latentia.data.cut import cut
 from latentia.data.split import Split
 from latentia.runs import Run, fit_recipe
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from latentia.data import SPLIT_NAMES, Binarize, Dataset, Split, from_arrays, load_data
-from latentia.data.dataset import counts
+from latentia.data.cut import counts
 
 SHARES = [(0.8, 0.1, 0.1), (1.0, 0.0, 0.0), (0.5, 0.0, 0.5), (0.98, 0.01, 0.01), (0.0, 0.5, 0.5), (1 / 3, 1 / 3, 1 / 3)]
 

@@ -205,7 +205,7 @@ def test_a_leapfrog_step_costs_one_gradient_and_memory_splits_the_chains(monkeyp
     ais(model, batch, temperatures, chains=7, leapfrog=leapfrog)
     assert sorted(model.sizes) == sorted(pilot + tried + [7] * (1 + moves * leapfrog))
     model.sizes.clear()
-    monkeypatch.setattr(annealing, "peak_bytes", lambda _: 1000 * DRAWS_TRIED)
+    monkeypatch.setattr(annealing, "bytes_a_slope", lambda *_: 1000)
     result = ais(model, batch, temperatures, chains=7, leapfrog=leapfrog, memory=3 * 4 * 1000)
     assert model.sizes == pilot + [k for k in (3, 3, 1) for _ in range(1 + moves * leapfrog)]
     assert result.log_weights.shape == (7, 4)

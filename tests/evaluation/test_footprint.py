@@ -6,8 +6,9 @@ import torch
 from latentia.core import Batch
 from latentia.data import from_arrays
 from latentia.evaluation.draws import row_totals
-from latentia.evaluation.footprint import NO_LIMIT, UNSEEN, LiveBytes, bytes_a_draw, peak_bytes
-from latentia.families import Bernoulli, DiagonalNormal
+from latentia.evaluation.footprint import UNSEEN, LiveBytes, bytes_a_draw, peak_bytes
+from latentia.evaluation.imputing import impute
+from latentia.families import Bernoulli, Categorical, DiagonalNormal
 from latentia.models import Decoded
 from latentia.networks import mlp
 from latentia.posteriors import Amortized
@@ -52,12 +53,7 @@ def test_random_state_is_left_alone_whatever_happens() -> None:
 
 def test_a_wider_network_takes_more() -> None:
     batch = Batch(torch.zeros(2, 30), torch.arange(2), 2)
-    found = []
-    for width in (40, 4000):
-        model, posterior = parts(width)
-        found.append(bytes_a_draw(model, posterior.infer(model, batch), batch))
-    narrow, wide = found
-    assert bytes_a_draw(model, posterior.infer(model, batch), batch, NO_LIMIT) == 1
+    narrow, wide = (bytes_a_draw(parts(width)[0], batch) for width in (40, 4000))
     assert narrow < 2000
     assert wide > FLOAT * 4000
 
@@ -72,3 +68,16 @@ def test_an_estimate_stays_within_its_budget(memory: int) -> None:
     assert totals.elbo.shape == (60,)
     assert seen.peak <= memory + 60 * FLOAT * (30 * 4 + 200 * 3 + 40)
     assert seen.peak >= min(memory, 60 * 300 * FLOAT * 30) / 6, "a budget is there to be used"
+
+
+def test_a_hole_among_many_classes_stays_within_its_budget() -> None:
+    """Each class of each value is averaged over the draws, so that a chunk holds them all."""
+    torch.manual_seed(0)
+    values, classes, memory = 10, 50, 1_000_000
+    model = Decoded(StandardNormal(3), mlp(3, [20], values, classes), Categorical(classes))
+    posterior = Amortized(mlp(values, [20], 3, per_value=2), DiagonalNormal())
+    x = torch.randint(0, classes, (4, values)).float()
+    mask = torch.rand(4, values) < 0.5
+    with torch.no_grad(), LiveBytes() as seen:
+        impute(model, posterior, Batch(x, torch.arange(4), 4, None, mask), 3000, memory=memory)
+    assert memory / 6 <= seen.peak <= 1.2 * memory

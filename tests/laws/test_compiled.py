@@ -79,7 +79,7 @@ def test_what_is_compiled_is_the_objective() -> None:
     torch.testing.assert_close(slopes[0], slopes[1])
 
 
-def test_a_chosen_gradient_is_chosen_before() -> None:
+def test_a_gradient_that_is_still_to_be_chosen_chooses_in_a_plain_step() -> None:
     model, posterior = vae()
     learner = Joint(model, posterior, gradient=Auto(), compiled=True)
     seen: list[object] = []
@@ -90,8 +90,9 @@ def test_a_chosen_gradient_is_chosen_before() -> None:
         return learner._objective(batch, kl_weight)
 
     learner._pass = noting
-    learner.step(BATCH)
-    assert isinstance(seen[0], AnalyticKL)
+    for _ in range(3):
+        learner.step(BATCH)
+    assert [type(gradient) for gradient in seen] == [AnalyticKL, AnalyticKL]
 
 
 def test_what_breaks_the_graph_runs_as_it_is_and_says_so() -> None:
@@ -163,33 +164,16 @@ def test_a_failure_at_a_later_call_is_no_end_of_the_fit(monkeypatch: pytest.Monk
     assert "this shape" in run.why_not
 
 
-def test_a_chosen_gradient_asks_the_posterior_once_more_and_no_oftener() -> None:
+def test_the_compiler_leaves_torchs_checks_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It switches them off for the whole process, once."""
+
+    def like_torchs(function: Any, **_: object) -> Any:
+        torch.distributions.Distribution.set_default_validate_args(False)
+        return function
+
+    monkeypatch.setattr(torch, "compile", like_torchs)
     model, posterior = vae()
-    learner = Joint(model, posterior, compiled=True)
-    learner._pass = learner._objective
-    asked: list[bool] = []
-    infer = posterior.infer
-
-    def counting(model: Any, batch: Batch) -> Any:
-        asked.append(torch.is_grad_enabled())
-        return infer(model, batch)
-
-    posterior.infer = counting  # pyright: ignore[reportAttributeAccessIssue]
-    before = torch.get_rng_state()
-    learner._choose(learner.gradient, BATCH)  # pyright: ignore[reportArgumentType]
-    assert torch.equal(torch.get_rng_state(), before)
-    for _ in range(3):
-        learner.step(BATCH)
-    assert asked == [False, True, True, True]
-
-
-def test_the_compiler_leaves_torchs_checks_as_they_were() -> None:
+    learner = Joint(model, posterior, gradient=AnalyticKL(), compiled=True)
+    torch.distributions.Distribution.set_default_validate_args(True)
+    learner.step(BATCH)
     assert torch.distributions.Distribution._validate_args
-    model, posterior = vae()
-    learner = Joint(model, posterior, compiled=True)
-    torch.compiler.reset()
-    torch._dynamo.explain(learner._objective)(BATCH, 1.0)  # which switches them off
-    with checks_kept():
-        torch.distributions.Distribution.set_default_validate_args(True)
-        learner.step(BATCH)
-        assert torch.distributions.Distribution._validate_args

@@ -11,23 +11,14 @@ from typing import Any
 
 import pytest
 
+from helpers.small_recipes import NVIL, SMALL
 from helpers.zygote import Process, Zygote, wait_for
 from latentia.runs.checkpoints import CHECKPOINTS, step_of
 
-SMALL = {"network": {"name": "mlp", "hidden": [8]}}
 FIT = {"epochs": 4, "batch_size": 64, "device": "cpu"}
 STEPS = 4 * 23
 RECIPES: dict[str, dict[str, Any]] = {
-    # A gradient with a network and moving averages of its own, and bits that are drawn anew for each batch.
-    "nvil": {
-        "latents": 4,
-        "data": {"name": "digits", "binarize": "dynamic"},
-        "model": SMALL | {"prior": "bernoulli"},
-        "posterior": SMALL,
-        "gradient": "nvil",
-        "evaluation_draws": 2,
-        "fit": FIT | {"kl_warm_up": 30, "lr_decay": "cosine"},
-    },
+    "nvil": NVIL | {"fit": NVIL["fit"] | {"epochs": 4}},
     # Numbers for each training row, which no finished run saves.
     "table": {
         "latents": 2,

@@ -12,21 +12,11 @@ from pathlib import Path
 import pytest
 
 from helpers.several import ended, free_port, started
+from helpers.small_recipes import NVIL
 from helpers.zygote import Process, Zygote
 from latentia.runs.checkpoints import CHECKPOINTS, step_of
 from latentia.training import from_bytes
 
-SMALL = {"network": {"name": "mlp", "hidden": [8]}}
-RECIPE = {
-    "name": "nvil",
-    "latents": 4,
-    "data": {"name": "digits", "binarize": "dynamic"},
-    "model": SMALL | {"prior": "bernoulli"},
-    "posterior": SMALL,
-    "gradient": "nvil",
-    "evaluation_draws": 2,
-    "fit": {"epochs": 3, "batch_size": 64, "device": "cpu", "kl_warm_up": 30, "lr_decay": "cosine"},
-}
 SHARED = "latentia: 2 processes on cpu: batch_size 64 is that of all of them, 32 rows each, and noise is each one's own\n"
 # Seconds within which the others notice that one is gone.
 SOON = 15.0
@@ -35,7 +25,7 @@ SOON = 15.0
 @pytest.fixture(scope="module")
 def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
     folder = tmp_path_factory.mktemp("several")
-    (folder / "nvil.json").write_text(json.dumps(RECIPE))
+    (folder / "nvil.json").write_text(json.dumps({"name": "nvil", **NVIL}))
     with Zygote(folder) as zygote:
         yield zygote
 

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from latentia.cli.commands import say_written
-from latentia.cli.row_commands import TABLES, check_out, write_tables
-from latentia.cli.tables import picture_and_arrays, write_npz
+from latentia.cli.row_commands import targets, write_tables
+from latentia.cli.tables import write_npz
 from latentia.core.errors import DataError
 from latentia.data import Split
 from latentia.evaluation import Metric, Neighbors, NeighborSearch, WalkPath
@@ -30,11 +30,7 @@ def interpolate_command(folder: Path, a: str, b: str, steps: int, path: str | No
     """Walk from one row to another; a picture with the rows themselves at its ends, and the arrays; of a table, a table."""
     run = load(folder)
     schema = schema_of(run)
-    if schema is None:
-        picture, arrays = picture_and_arrays(out, folder / "interpolation.png")
-    else:
-        picture = arrays = out or folder / "interpolation.csv"
-        check_out(arrays, TABLES)
+    picture, arrays = targets(out, folder / "interpolation.png", is_table=schema is not None)
     ends = [_rows(run, text, split) for text in (a, b)]
     for text, rows in zip((a, b), ends, strict=True):
         if len(rows) != 1:

@@ -9,8 +9,8 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from latentia.cli.row_commands import TABLES, check_out, write_tables
-from latentia.cli.tables import named, pairwise_rows, picture_and_arrays, table_writer, write_npz
+from latentia.cli.row_commands import TABLES, check_out, targets, write_tables
+from latentia.cli.tables import named, pairwise_rows, table_writer, write_npz
 from latentia.data import Dataset
 from latentia.evaluation import some_places
 from latentia.report import save_grid, save_pairs
@@ -119,11 +119,7 @@ def reconstruct_command(folder: Path, data: str | None, n: int | None, out: Path
     """Encode and decode rows of a file, all of them unless said; or some of a split. Of a table, a table of both."""
     run = load(folder)
     schema = schema_of(run)
-    if schema is None:
-        picture, arrays = picture_and_arrays(out, folder / "reconstructions.npz")
-    else:
-        picture = arrays = out or folder / "reconstructions.csv"
-        check_out(arrays, TABLES)
+    picture, arrays = targets(out, folder / "reconstructions.npz", is_table=schema is not None)
     rows = rows_for(run, data, split)
     say_notes(rows.notes)
     total = len(rows.split)

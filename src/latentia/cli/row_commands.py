@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from latentia.cli.tables import write_npz
+from latentia.cli.tables import picture_and_arrays, write_npz
 from latentia.core.errors import DataError
 from latentia.runs import Scored, load, schema_of
 
@@ -68,6 +68,19 @@ def impute_command(
     few = int((found.effective < FEW_DRAWS).sum())
     doubt = f", {few} of them by fewer than {FEW_DRAWS} effective draws: raise --draws" if few else ""
     _say(console, [f"{found.holes} holes filled in {rows} rows{doubt}", *(f"wrote {path}" for path in written)])
+
+
+def targets(out: Path | None, default: Path, is_table: bool) -> tuple[Path, Path]:
+    """Where a command's picture and its arrays go; both are one file of a table. ``default`` ends as ``--out`` may of rows.
+
+    Raises:
+        DataError: another ending, or no such folder.
+    """
+    if not is_table:
+        return picture_and_arrays(out, default)
+    table = out or default.with_suffix(".csv")
+    check_out(table, TABLES)
+    return table, table
 
 
 def check_out(out: Path, endings: tuple[str, ...]) -> None:

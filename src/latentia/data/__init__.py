@@ -9,7 +9,8 @@ from latentia.data.arrays import checked_split
 from latentia.data.bars import BARS, OVERLAPPING_BARS, OneBar, OverlappingBars
 from latentia.data.binarized_mnist import BINARIZED_MNIST
 from latentia.data.columns import KINDS, Column, Encoded, Schema
-from latentia.data.dataset import SPLIT_NAMES, Binarize, Dataset, Origin, as_dataset, from_arrays, from_splits
+from latentia.data.cut import SPLIT_NAMES
+from latentia.data.dataset import Binarize, Dataset, Origin, as_dataset, from_arrays, from_splits
 from latentia.data.digits import DIGITS
 from latentia.data.frey_faces import FREY_FACES
 from latentia.data.known_models import KNOWN_MODELS, known_model

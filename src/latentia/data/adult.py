@@ -9,7 +9,8 @@ import torch
 
 from latentia.core.errors import DataError
 from latentia.data.columns import Encoded
-from latentia.data.dataset import DEFAULT_SHARES, Dataset, from_splits
+from latentia.data.cut import DEFAULT_SHARES
+from latentia.data.dataset import Dataset, from_splits
 from latentia.data.named import Named
 from latentia.data.readers import CURE
 from latentia.data.reading.limits import read_bytes

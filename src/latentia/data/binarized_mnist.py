@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from latentia.core.errors import DataError
-from latentia.data.dataset import SPLIT_NAMES, Dataset, from_splits
+from latentia.data.cut import SPLIT_NAMES
+from latentia.data.dataset import Dataset, from_splits
 from latentia.data.named import Named
 from latentia.data.readers import CURE, Array, read_bit_lines, read_npz
 from latentia.data.sources import File, locate

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from latentia.data.dataset import Dataset, cut, from_splits
+from latentia.data.cut import cut
+from latentia.data.dataset import Dataset, from_splits
 from latentia.data.named import Named
 from latentia.data.split import Split
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from latentia.data.dataset import Dataset, cut, from_splits
+from latentia.data.cut import cut
+from latentia.data.dataset import Dataset, from_splits
 from latentia.data.named import Named
 from latentia.data.readers import Array, read_mat, read_npz
 from latentia.data.sources import File, locate

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latentia.core.errors import DataError
-from latentia.data.dataset import SPLIT_NAMES, Shares, counts
+from latentia.data.cut import SPLIT_NAMES, Shares, counts
 
 WORDS = {
     "train": "train", "training": "train",

@@ -19,7 +19,7 @@ from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import LatentiaError, NonFinite, ShapeError, SupportError
 from latentia.evaluation.draws import DEFAULT_MEMORY, quiet
-from latentia.evaluation.footprint import DRAWS_TRIED, peak_bytes
+from latentia.evaluation.footprint import bytes_a_slope
 from latentia.evaluation.hmc import Path, move, sigmoid_schedule, tuned_steps
 from latentia.evaluation.result import Figure
 from latentia.models import GenerativeModel
@@ -268,14 +268,7 @@ def _check_space(p: Distribution, name: str, z_shape: Size, rows: int) -> None:
 
 def _chunks(model: GenerativeModel, batch: Batch, chains: int, memory: int) -> list[int]:
     """Chains run at once; they sum to ``chains``."""
-    row, few = batch.head(1), DRAWS_TRIED
-
-    def slope() -> None:
-        z = batch.x.new_zeros(few, 1, *model.z_shape).requires_grad_()
-        with torch.enable_grad():
-            torch.autograd.grad(model.log_joint(z, row).sum(), z)
-
-    a_chain = max(1, peak_bytes(slope) // few) * max(1, len(batch.x))
+    a_chain = bytes_a_slope(model, batch) * max(1, len(batch.x))
     return [len(part) for part in torch.arange(chains).split(max(1, memory // a_chain))]
 
 

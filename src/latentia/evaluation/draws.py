@@ -10,9 +10,9 @@ from torch import Tensor
 
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError
-from latentia.core.random import kept_random_state, seeded
+from latentia.core.random import seeded
 from latentia.data import Split
-from latentia.evaluation.footprint import DRAWS_TRIED, peak_bytes
+from latentia.evaluation.footprint import bytes_a_draw
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.weights import terms
@@ -108,7 +108,8 @@ def row_totals(
     keep: int = 0,
 ) -> RowTotals:
     """Exactly K draws for every row of ``split``, summed up a row at a time; the first ``keep`` rows' weights stay whole."""
-    rows, chunks = chunk_sizes(n_draws, _found_on_a_row(model, split), memory, len(split))
+    first = split.batch(torch.zeros(1, dtype=torch.long, device=split.device))
+    rows, chunks = chunk_sizes(n_draws, bytes_a_draw(model, first), memory, len(split))
     parts, kept = [], []
     for batch in split.batches(rows):
         left = max(0, keep - rows * len(parts))
@@ -118,16 +119,6 @@ def row_totals(
     sums, log_sum = (torch.cat(each, dim=-1) for each in zip(*parts, strict=True))
     means = sums / n_draws
     return RowTotals(means[0], log_sum - math.log(n_draws), means[1], means[2], torch.cat(kept))
-
-
-@torch.no_grad()
-def _found_on_a_row(model: GenerativeModel, split: Split) -> int:
-    """Bytes a draw, by draws of the prior: an answer of the posterior may take a search. The random state stays."""
-    with kept_random_state():
-        one = split.batch(torch.zeros(1, dtype=torch.long, device=split.device))
-        given = None if one.given is None else one.given.expand(DRAWS_TRIED, *one.given.shape[1:])
-        z = model.sample_prior(DRAWS_TRIED, given).unsqueeze(1)
-        return max(1, peak_bytes(lambda: model.log_joint(z, one)) // DRAWS_TRIED)
 
 
 def _batch_totals(

@@ -5,18 +5,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from latentia.core import Batch
+from latentia.core.random import kept_random_state
 from latentia.models import GenerativeModel
-from latentia.weights import terms
 
 DRAWS_TRIED = 8
 # What a kernel takes for itself is not seen from outside; the largest known, of a Bernoulli's log mass, is half of its peak.
 UNSEEN = 1.5
-NO_LIMIT = 2**60
 # Of a mean over draws of something that each value has: two numbers in double with their weights, and as they came.
 BYTES_A_VALUE = 2 * (8 + 8 + 4)
 
@@ -51,30 +49,40 @@ class LiveBytes(TorchDispatchMode):
 
 
 def peak_bytes(work: Callable[[], object]) -> int:
-    """Bytes of tensors held at once while ``work`` runs, about; torch's random state on the CPU is left as it was."""
-    state = torch.get_rng_state()
-    try:
-        with LiveBytes() as seen:
-            work()
-    finally:
-        torch.set_rng_state(state)
+    """Bytes of tensors held at once while ``work`` runs, about; torch's random state is left as it was."""
+    with kept_random_state(), LiveBytes() as seen:
+        work()
     return int(UNSEEN * seen.peak)
 
 
-def bytes_a_draw(model: GenerativeModel, q: Distribution, batch: Batch, budget: int | None = None) -> int:
-    """What the terms of the log-weight of one draw of one row take, found by a few draws; 1 where no budget is near.
+@torch.no_grad()
+def bytes_a_draw(model: GenerativeModel, batch: Batch) -> int:
+    """What the log joint of one draw of z takes for one row, found on the first by draws of the prior.
 
-    Args:
-        model: p.
-        q: of the rows of ``batch``.
-        batch: a few rows; all those that are drawn for at once, where there is no way to draw for fewer.
-        budget: bytes that there are.
+    Of the prior, since an answer of the posterior may take a search.
     """
-    if budget is not None and budget >= NO_LIMIT:
-        return 1
-    few, rows = (DRAWS_TRIED, len(batch.x)) if len(batch.x) == 1 else (1, len(batch.x))
-    with torch.no_grad():
-        return max(1, peak_bytes(lambda: terms(model, q, batch, q.sample((few,)))) // (few * rows))
+    row = batch.head(1)
+    with kept_random_state():
+        z = prior_draws(model, row, DRAWS_TRIED)
+    return max(1, peak_bytes(lambda: model.log_joint(z, row)) // DRAWS_TRIED)
+
+
+def bytes_a_slope(model: GenerativeModel, batch: Batch) -> int:
+    """What the gradient of the log joint in one z takes for one row, found on the first at z = 0."""
+    row = batch.head(1)
+
+    def slope() -> None:
+        z = batch.x.new_zeros(DRAWS_TRIED, 1, *model.z_shape).requires_grad_()
+        with torch.enable_grad():
+            torch.autograd.grad(model.log_joint(z, row).sum(), z)
+
+    return max(1, peak_bytes(slope) // DRAWS_TRIED)
+
+
+def prior_draws(model: GenerativeModel, row: Batch, n: int) -> Tensor:
+    """(n, 1, *z_shape) for a batch of one row."""
+    given = None if row.given is None else row.given.expand(n, *row.given.shape[1:])
+    return model.sample_prior(n, given).unsqueeze(1)
 
 
 def _tensors(value: object) -> Iterator[Tensor]:

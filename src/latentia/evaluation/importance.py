@@ -61,7 +61,7 @@ def weighted_mean(
     weighing = Weighing(rows, batch.x.device)
     with quiet(model, posterior, seed):
         q = posterior.infer(model, batch)
-        for size in draw_chunks(draws, rows, bytes_a_draw(model, q, batch, memory), memory):
+        for size in draw_chunks(draws, rows, bytes_a_draw(model, batch), memory):
             z = q.sample((size,))
             v = weighing.add(log_weights(model, q, batch, z))
             weighing.sum("z", v, z.reshape(size, rows, -1), errors=True)

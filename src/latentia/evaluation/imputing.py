@@ -14,9 +14,10 @@ from torch.distributions import Categorical, Distribution, Independent
 from latentia.core import Batch
 from latentia.core.checks import expand_mask
 from latentia.core.errors import LatentiaError
+from latentia.core.random import kept_random_state
 from latentia.distributions import has_mean
 from latentia.evaluation.draws import DEFAULT_MEMORY, draw_chunks, quiet
-from latentia.evaluation.footprint import BYTES_A_VALUE, bytes_a_draw
+from latentia.evaluation.footprint import BYTES_A_VALUE, bytes_a_draw, prior_draws
 from latentia.evaluation.weighing import Weighing
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
@@ -73,7 +74,7 @@ def impute(
     weighing, chosen = Weighing(rows, batch.x.device), _Chosen(multiple, seed, batch.x.device)
     with quiet(model, posterior, seed):
         q = posterior.infer(model, batch)
-        a_draw = bytes_a_draw(model, q, batch, memory) + BYTES_A_VALUE * model.x_shape.numel()
+        a_draw = bytes_a_draw(model, batch) + BYTES_A_VALUE * _averaged(model, batch.head(1))
         kind = likelihood = None
         for size in draw_chunks(draws, rows, a_draw, memory):
             z = q.sample((size,))
@@ -101,6 +102,13 @@ def impute(
         torch.where(seen, batch.x, many),
         weighing.effective,
     )
+
+
+def _averaged(model: GenerativeModel, row: Batch) -> int:
+    """Numbers that are averaged over draws for one row: one a value, or one a class of each value."""
+    with kept_random_state():
+        likelihood = model.likelihood(prior_draws(model, row, 1), row.given)
+        return _Moments(likelihood).of(likelihood)[0].numel()
 
 
 class _Moments:

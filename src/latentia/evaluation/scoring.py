@@ -74,7 +74,7 @@ def score(
     shape: tuple[int, ...] | None = None
     with quiet(model, posterior, seed):
         q = posterior.infer(model, batch)
-        a_draw = bytes_a_draw(model, q, batch, memory) + BYTES_A_VALUE * model.x_shape.numel()
+        a_draw = bytes_a_draw(model, batch) + BYTES_A_VALUE * model.x_shape.numel()
         for k, size in enumerate(draw_chunks(draws, rows, a_draw, memory)):
             z = q.sample((size,))
             likelihood = model.likelihood(z, batch.given)

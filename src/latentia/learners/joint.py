@@ -6,13 +6,11 @@ Kingma & Welling (2014), Auto-Encoding Variational Bayes.
 from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from latentia.bounds import Bound, Elbo
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError
-from latentia.core.random import kept_random_state
 from latentia.gradients import AnalyticKL, Auto, Gradient
 from latentia.learners.base import Learner
 from latentia.learners.compiled import Compiled
@@ -91,9 +89,10 @@ class Joint(Learner):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         begin_step(self.optimizer, self.lr)
         self.posterior.before_step(self.model, batch)
-        if self.compiled and isinstance(self.gradient, Auto) and self.gradient.picked is None:
-            self._choose(self.gradient, batch)
-        loss, bound, rate = self._pass(batch, self.kl_schedule.at(self.steps))
+        # A gradient that is still to be chosen chooses in a step that is not compiled, or a graph would hold the choosing.
+        choosing = isinstance(self.gradient, Auto) and self.gradient.picked is None
+        advance = self._objective if choosing else self._pass
+        loss, bound, rate = advance(batch, self.kl_schedule.at(self.steps))
         loss.backward()
         norm, skipped = take_step(self.optimizer, self.parameters, loss.detach(), self.clip)
         self.steps += 1
@@ -103,17 +102,6 @@ class Joint(Learner):
             "grad_norm": norm,
             "skipped": skipped,
         }
-
-    def _choose(self, gradient: Auto, batch: Batch) -> None:
-        """Let it choose before the step is compiled, and leave no other trace."""
-        parts = [m for part in (self.model, self.posterior) for m in part.modules()]
-        training = [m.training for m in parts]
-        self.model.eval()
-        self.posterior.eval()
-        with torch.no_grad(), kept_random_state():
-            gradient.settle(self.bound, self.model, self.posterior.infer(self.model, batch), batch, self.draws)
-        for module, was in zip(parts, training, strict=True):
-            module.training = was
 
     def _objective(self, batch: Batch, kl_weight: float) -> tuple[Tensor, Tensor, Tensor]:
         """What is lowered, and the batch's mean bound and rate."""

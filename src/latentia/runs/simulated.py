@@ -8,7 +8,7 @@ from torch import Tensor
 from latentia.core.errors import RecipeError
 from latentia.core.random import seeded
 from latentia.data import Dataset, checked_split, from_splits
-from latentia.data.dataset import DEFAULT_SHARES, counts
+from latentia.data.cut import DEFAULT_SHARES, counts
 from latentia.models import GenerativeModel
 
 ROWS = 20_000

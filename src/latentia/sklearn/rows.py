@@ -17,13 +17,14 @@ from latentia.core import Batch
 from latentia.core.random import CommonNoise
 from latentia.distributions import point
 from latentia.evaluation import impute, quiet, score
-from latentia.evaluation.footprint import NO_LIMIT
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 from latentia.sklearn.units import Array
 from latentia.weights import log_weights
 
 ROWS_AT_ONCE = 1000
+# Bytes: all draws in one chunk, since how many go together must not hang on who else is asked about.
+NO_LIMIT = 2**60
 # Alive at once, 128 MiB; and of one draw of one row: a handful for each value of x, and a hidden layer or two.
 FLOATS_AT_ONCE, FLOATS_A_VALUE, FLOATS_OF_HIDDEN = 2**24, 8, 256
 # Torch has one random state a process, so that two threads that fit would draw from each other's.

@@ -1,5 +1,6 @@
 """What can be refused before the first step, and what to say when a later one goes wrong."""
 
+import math
 from collections import Counter
 
 import torch
@@ -12,6 +13,7 @@ from latentia.data import Dataset, Split
 from latentia.evaluation import quiet
 from latentia.gradients.base import plain_draws
 from latentia.learners import Learner
+from latentia.training.history import History
 from latentia.training.matmul import Product, Products
 from latentia.weights import terms
 
@@ -142,3 +144,28 @@ def _that_fit(data: Dataset) -> str:
 def _name(model: object) -> str:
     family = getattr(model, "family", None)
     return type(model if family is None else family).__name__
+
+
+def check_outcome(history: History, lr: float) -> None:
+    """Refuse to call a training done that has nothing to show.
+
+    Args:
+        history: of all its epochs.
+        lr: the learning rate that it came to.
+
+    Raises:
+        NonFinite: no epoch that counts ended with a finite bound.
+    """
+    if history.best_epoch is not None:
+        return
+    skipped = len(history.skipped_steps)
+    if not skipped and history.rows and history.rows[-1]["valid_bound"] == -math.inf:
+        raise NonFinite(
+            "the bound on the validation rows was -inf after every epoch though every step was finite: the posterior "
+            "draws what is impossible under the model, which no learning rate mends; use learner 'sleep', which needs "
+            "no such bound, or a model without probabilities of zero."
+        )
+    raise NonFinite(
+        f"no epoch ended with a finite bound ({skipped} steps were skipped); "
+        f"the learning rate was {lr:g}: try a tenth of it, or clip=10, the gradient's largest norm."
+    )

@@ -2,8 +2,6 @@
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal, get_args
 
 import torch
@@ -13,13 +11,13 @@ from latentia.core.random import seeded
 from latentia.data import Dataset
 from latentia.evaluation import quick_look, quiet
 from latentia.learners import Learner
-from latentia.training.checks import check_first_batch, check_fit, name_the_culprit, products_of
+from latentia.training.checks import check_first_batch, check_fit, check_outcome, name_the_culprit, products_of
 from latentia.training.device import pick_device
 from latentia.training.history import History
 from latentia.training.keeper import Forgets, Keeper, Terminated, check_rows, fingerprint
 from latentia.training.launch import start
 from latentia.training.matmul import Matmul, checked, chosen, setting_kept, take
-from latentia.training.progress import Progress, Silent, State
+from latentia.training.progress import Progress, Silent, State, running
 from latentia.training.standing import Epoch, Standing, Taken, numbers
 from latentia.training.team import Team
 
@@ -96,13 +94,13 @@ def train(
         check_rows(data, rows, team.keeper.found)
     shown = progress if progress is not None and team.leads else Silent()
     run = _Training(learner, data.to(where), epochs, batch_size, on_nonfinite, shown, team, rows)
-    with seeded(seed), run.shown(), setting_kept():
+    with seeded(seed), running(shown), setting_kept():
         run.prepare(seed, matmul)
         history = run.at.history
         try:
             while len(history.rows) < epochs and not run.gave_up(patience):
                 run.epoch()
-            run.check_outcome()
+            check_outcome(history, learner.lr)
             history.ended = "early" if run.gave_up(patience) else "done"
         except KeyboardInterrupt:
             run.keep()
@@ -290,36 +288,7 @@ class _Training:
         )
         self.progress.show(state, epoch_ended)
 
-    def check_outcome(self) -> None:
-        """Refuse to call a training done that has nothing to show.
-
-        Raises:
-            NonFinite: no epoch that counts ended with a finite bound.
-        """
-        if self.at.history.best_epoch is not None:
-            return
-        skipped = len(self.at.history.skipped_steps)
-        if not skipped and self.at.last("valid_bound") == -math.inf:
-            raise NonFinite(
-                "the bound on the validation rows was -inf after every epoch though every step was finite: the posterior "
-                "draws what is impossible under the model, which no learning rate mends; use learner 'sleep', which needs "
-                "no such bound, or a model without probabilities of zero."
-            )
-        raise NonFinite(
-            f"no epoch ended with a finite bound ({skipped} steps were skipped); "
-            f"the learning rate was {self.learner.lr:g}: try a tenth of it, or clip=10, the gradient's largest norm."
-        )
-
     def finish(self) -> None:
         """The best weights back in place, ready to be used."""
         self.at.best.put_back()
         self.learner.modules.eval()
-
-    @contextmanager
-    def shown(self) -> Iterator[None]:
-        """The progress, started and always stopped."""
-        self.progress.start()
-        try:
-            yield
-        finally:
-            self.progress.stop()

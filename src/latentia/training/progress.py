@@ -1,6 +1,8 @@
 """What a person sees while it runs: a live line on a terminal, plain lines elsewhere; refreshed by time, never by step."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from rich.console import Console
@@ -139,6 +141,16 @@ class PlainLines:
             soft_wrap=True,
         )
         self._printed, self._pending = time.monotonic(), None
+
+
+@contextmanager
+def running(progress: Progress) -> Iterator[None]:
+    """The progress, started and always stopped."""
+    progress.start()
+    try:
+        yield
+    finally:
+        progress.stop()
 
 
 def progress_for(console: Console) -> Progress:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentia.data import read_data
-from latentia.data.dataset import counts
+from latentia.data.cut import counts
 from latentia.data.splitting import parts_of_column, split_rows
 
 quick = settings(max_examples=80, deadline=None, derandomize=True, database=None)

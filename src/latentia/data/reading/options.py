@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from latentia.core.errors import DataError, nearest
-from latentia.data.dataset import DEFAULT_SHARES, Binarize, Shares
+from latentia.data.cut import DEFAULT_SHARES, Shares
+from latentia.data.dataset import Binarize
 from latentia.data.streaming.budget import Stream
 
 Reader = Literal["table", "images", "array", "counts"]

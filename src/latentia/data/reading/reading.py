@@ -13,7 +13,8 @@ from torch import Tensor
 from latentia.core.errors import DataError, nearest
 from latentia.data.arrays import checked_split
 from latentia.data.columns import Schema
-from latentia.data.dataset import Dataset, Origin, Shares, from_splits
+from latentia.data.cut import Shares
+from latentia.data.dataset import Dataset, Origin, from_splits
 from latentia.data.reading.fingerprint import Fingerprint, by_what, fingerprint
 from latentia.data.reading.labels import label_codes
 from latentia.data.reading.levels import dim_bytes

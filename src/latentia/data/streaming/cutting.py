@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from latentia.core.errors import DataError
-from latentia.data.dataset import CUT_SEED, counts
+from latentia.data.cut import CUT_SEED, counts
 from latentia.data.reading.limits import shown
 from latentia.data.reading.options import Options
 from latentia.data.splitting import split_rows

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -74,16 +76,18 @@ class Streamed:
     device: torch.device = CPU
     buffer: int = BUFFER_BYTES
 
-    def __post_init__(self) -> None:
-        starts = self.source.starts
-        every = np.diff(starts)
-        if self.kept is not None and len(self.kept):
-            every = np.add.reduceat(self.kept, starts[:-1], dtype=np.int64)
-        object.__setattr__(self, "_counts", every)
-        object.__setattr__(self, "_before", np.concatenate([[0], np.cumsum(every)]))
+    @cached_property
+    def _counts(self) -> np.ndarray:
+        """Rows of this split in each block."""
+        starts, kept = self.source.starts, self.kept
+        if kept is None:
+            return np.diff(starts)
+        return np.array([np.count_nonzero(kept[start:end]) for start, end in pairwise(starts.tolist())], np.int64)
 
-    _counts = np.zeros(0, int)
-    _before = np.zeros(1, int)
+    @cached_property
+    def _before(self) -> np.ndarray:
+        """Rows of this split before each block, and at last all of them."""
+        return np.concatenate([[0], np.cumsum(self._counts)])
 
     def __len__(self) -> int:
         return int(self._before[-1])
