@@ -10,7 +10,7 @@ from rich.console import Console
 from torch import Tensor
 
 from latentia.cli.row_commands import TABLES, check_out, targets, write_tables
-from latentia.cli.tables import named, pairwise_rows, table_writer, write_npz
+from latentia.cli.tables import named, pairwise_rows, picture_and_arrays, table_writer, write_npz
 from latentia.data import Dataset
 from latentia.evaluation import some_places
 from latentia.report import save_grid, save_pairs
