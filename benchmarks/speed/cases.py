@@ -47,7 +47,7 @@ ALL = (*TORCH, "pythae", "pythae-tuned", "pyro", "pyro-tuned", "numpyro")
 MLP_100 = Task("mlp", batch=100, rows=20_000)
 MLP_512 = Task("mlp", batch=512, rows=20_480)
 CONV = Task("conv", batch=128, rows=10_240, latents=32)
-LSTM = Task("lstm", batch=64, rows=1_280, latents=32, check=256)
+LSTM = Task("lstm", batch=64, rows=5_120, latents=32, check=256)
 IWAE_5 = Task("mlp", batch=100, rows=10_000, hidden=(200, 200), activation="tanh", bound="iwae", draws=5, check=500)
 IWAE_50 = replace(IWAE_5, draws=50, rows=2_000)
 

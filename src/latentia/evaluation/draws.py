@@ -10,6 +10,7 @@ from torch import Tensor
 
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError
+from latentia.core.freed_memory import keep_freed_memory
 from latentia.core.random import seeded
 from latentia.data import Split
 from latentia.evaluation.footprint import bytes_a_draw
@@ -42,6 +43,7 @@ class RowTotals(NamedTuple):
 @contextmanager
 def quiet(model: GenerativeModel, posterior: Posterior, seed: int) -> Iterator[None]:
     """No gradient, evaluation mode, and a seeded random state that gives way to the caller's afterwards."""
+    keep_freed_memory()
     was_training = [(m, m.training) for part in (model, posterior) for m in part.modules()]
     model.eval()
     posterior.eval()

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli as TorchBernoulli
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
 
+from latentia.distributions.independent_bits import IndependentBits
 from latentia.families.base import Family, split_raw
 
 
@@ -24,7 +25,7 @@ class Bernoulli(Family):
 
     def distribution(self, raw: Tensor, event_dim: int = 1) -> Distribution:
         (logits,) = split_raw(raw, event_dim)
-        return Independent(TorchBernoulli(logits=logits, validate_args=False), event_dim, validate_args=False)
+        return IndependentBits(TorchBernoulli(logits=logits, validate_args=False), event_dim, validate_args=False)
 
     def mean_and_sd(self, raw: Tensor, event_dim: int = 1) -> tuple[Tensor, Tensor]:
         (logits,) = split_raw(raw, event_dim)

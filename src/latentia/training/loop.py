@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import torch
 
 from latentia.core.errors import LatentiaError, NonFinite
+from latentia.core.freed_memory import keep_freed_memory
 from latentia.core.random import seeded
 from latentia.data import Dataset
 from latentia.evaluation import quick_look, quiet
@@ -82,6 +83,7 @@ def train(
         raise LatentiaError(f"patience is {patience}, wanted at least 1 epoch, or none at all.")
     if on_nonfinite not in ("stop", "skip"):
         raise LatentiaError(f"on_nonfinite is {on_nonfinite!r}, wanted 'stop' or 'skip'.")
+    keep_freed_memory()
     ranks = start(device)
     where = pick_device(device) if ranks is None else ranks.device
     # All of it, though not every learner owns both.
