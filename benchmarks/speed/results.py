@@ -135,7 +135,7 @@ def _until(name: str, kept: Timings) -> list[str]:
         "From the call of fit to the epoch's end at which the validation ELBO (10,000 rows, one draw) was first at "
         f"least {at['goal']:g}; the MLP of the first table, batch 100, {at['threads']} threads; both look at validation "
         "rows after each epoch. pythae and the first Latentia keep their rate of 1e-3; the other's KL weight rises for "
-        "1,500 steps and its rate falls by a cosine over 10 epochs, which in pythae takes a scheduler and a loss of one's own.",
+        "1,500 steps and its rate falls by a cosine over 10 epochs, which in pythae takes a scheduler and another loss.",
     ]
 
 

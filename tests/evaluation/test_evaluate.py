@@ -60,7 +60,7 @@ class Counting(PPCA):
 def test_exactly_the_asked_number_of_draws_is_used_for_every_row(
     draws: int, memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(draws_module, "_found_on_a_row", lambda *_: 33_000)  # draws by which memory is found do not count
+    monkeypatch.setattr(draws_module, "bytes_a_draw", lambda *_: 33_000)  # draws by which memory is found do not count
     data = rows(24)
     model = Counting(N_LATENTS, N_VALUES)
     result = evaluate_split(model, wrong_posterior(), data.test, draws=draws, memory=memory)

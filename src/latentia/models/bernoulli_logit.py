@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from latentia.core.checks import check_shape, expand_mask
 from latentia.core.errors import NoClosedForm, ShapeError
+from latentia.distributions.independent_bits import IndependentBits
 from latentia.models.base import GenerativeModel
 
 MOST_LATENTS = 3
@@ -66,7 +67,7 @@ class BernoulliLogit(GenerativeModel):
 
     def likelihood(self, z: Tensor, given: Tensor | None = None) -> Distribution:
         logits = z @ self.weight.T + self.bias
-        return Independent(Bernoulli(logits=logits, validate_args=False), 1, validate_args=False)
+        return IndependentBits(Bernoulli(logits=logits, validate_args=False), 1, validate_args=False)
 
     def start_at(self, x: Tensor) -> None:
         """Begin with each bit as often on as in the data, held off 0 and 1 where it never changes."""

@@ -2,8 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Independent
+from torch.distributions import Bernoulli, Distribution
 
+from latentia.distributions.independent_bits import IndependentBits
 from latentia.priors.base import Prior
 
 
@@ -19,4 +20,4 @@ class BernoulliPrior(Prior):
         self.logits = nn.Parameter(torch.zeros(n_latents))
 
     def distribution(self, given: Tensor | None = None) -> Distribution:
-        return Independent(Bernoulli(logits=self.logits, validate_args=False), 1, validate_args=False)
+        return IndependentBits(Bernoulli(logits=self.logits, validate_args=False), 1, validate_args=False)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Size, Tensor
-from torch.distributions import Bernoulli, Distribution, Independent, constraints
+from torch.distributions import Bernoulli, Distribution, constraints
 from torch.nn import functional as F
 from torch.types import _size
 
 from latentia.core.errors import NoClosedForm, ShapeError
 from latentia.distributions.entry import Entry, How
+from latentia.distributions.independent_bits import IndependentBits
 from latentia.distributions.parametric import Parametric
 
 # States that may be written out.
@@ -162,7 +163,7 @@ def layers_of_bits(
 ) -> Distribution:
     """``LayeredBits``; of one layer, the product of Bernoullis that torch knows divergences of."""
     if not conditionals:
-        return Independent(Bernoulli(logits=logits, validate_args=False), 1, validate_args=False)
+        return IndependentBits(Bernoulli(logits=logits, validate_args=False), 1, validate_args=False)
     return LayeredBits(logits, conditionals, widths, upwards, validate_args=False)
 
 
