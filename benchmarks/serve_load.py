@@ -11,7 +11,6 @@ import asyncio
 import os
 import random
 import re
-import statistics
 import subprocess
 import sys
 import time
@@ -57,7 +56,7 @@ async def load(address: str, clients: int, seconds: float) -> None:
         p50, p99 = np.percentile(times, [50, 99])
         print(f"{kind:12} {len(times):7}  p50 {1e3 * p50:7.1f} ms  p99 {1e3 * p99:7.1f} ms  most {1e3 * max(times):7.1f} ms")
     print(f"memory {before / 2**20:.1f} MiB after a warm-up, {after / 2**20:.1f} MiB at the end")
-    print(f"mean {1e3 * statistics.fmean(t for each in took.values() for t in each):.1f} ms; {os.cpu_count()} cores, clients included")
+    print(f"{os.cpu_count()} cores, clients included")
 
 
 async def asks(client: httpx2.AsyncClient, about: dict[str, Any], clients: int, seconds: float) -> Any:

@@ -1,4 +1,4 @@
-"""schemathesis asks by the OpenAPI schema, and against it: no case is a mistake of the service, every answer is as described.
+"""schemathesis asks by the OpenAPI schema, and against it: no case is the service's mistake, every answer is as described.
 
 ``LATENTIA_FUZZ=2000 pytest tests/web/test_fuzz.py`` asks that many times in all.
 """

@@ -144,9 +144,12 @@ def test_cells_of_any_kind_are_read_or_refused() -> None:
         refused(post(app, "/v1/encode", {"rows": rows}), 422)
 
 
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+KEYS = st.sampled_from(["z", "x", "a", "b", "n", "png", "rows"])
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda s: st.lists(s, max_size=3)
-                    | st.dictionaries(st.sampled_from(["z", "x", "a", "b", "n", "png", "rows"]), s), max_leaves=12))  # fmt: skip
+@given(st.recursive(LEAVES, lambda some: st.lists(some, max_size=3) | st.dictionaries(KEYS, some), max_leaves=12))
 def test_no_json_is_a_mistake_of_the_service(app: Any, said: Any) -> None:
     body = json.dumps(said).encode("utf-8", "surrogatepass")
 
@@ -235,7 +238,13 @@ def test_a_client_is_an_address_or_half_of_one() -> None:
 
 def test_a_service_of_one_machine_answers_to_its_own_name_alone(run: Run) -> None:
     app = unlimited(run, hosts=("models.example",))
-    for base in ("http://localhost:8000", "http://127.0.0.1", "http://[::1]:9", "https://models.example", "http://LOCALHOST"):
+    for base in (
+        "http://localhost:8000",
+        "http://127.0.0.1",
+        "http://[::1]:9",
+        "https://models.example",
+        "http://LOCALHOST",
+    ):
         assert talk(app, lambda client: client.get("/healthz"), base).status_code == 200, base
     for base in ("http://evil.example", "http://localhost.evil.example", "http://127.0.0.1.evil.example:80"):
         refused(talk(app, lambda client: client.get("/v1/info"), base), 421)
@@ -285,7 +294,7 @@ def test_the_explorer_serves_the_page_and_its_scene(explorer: Any) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/scene/../secret", "/scene/%2e%2e/secret", "/..%2fsecret", "/scene/..%2f..%2fsecret", "/scene/link", "/../secret",
-     "/scene//secret", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/scene/%00", "/scene/..\\secret", "/scene/....//secret"],
+     "/scene//secret", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/scene/%00", "/scene/..\\secret", "/scene/...//secret"],
 )  # fmt: skip
 def test_nothing_outside_of_page_and_scene_is_read(path: str, explorer: Any) -> None:
     told = talk(explorer, lambda client: client.send(_as_it_stands(path)))
@@ -310,7 +319,11 @@ def test_a_mistake_of_the_services_own_is_told_without_its_details(
     told = post(app, "/v1/decode", {"z": Z})
     assert "secret" not in refused(told, 500)
     assert "a secret" in caplog.text
-    monkeypatch.setattr(run, "decode", lambda z: (_ for _ in ()).throw(ValueError("of torch")))
+
+    def wrong(*_: Any) -> None:
+        raise ValueError("of torch")
+
+    monkeypatch.setattr(run, "decode", wrong)
     assert "no answer for these values" in refused(post(app, "/v1/decode", {"z": Z}), 422)
 
 

@@ -39,7 +39,8 @@ def connected(port: int) -> socket.socket:
 
 
 def head(path: str, length: int | str, method: str = "POST") -> bytes:
-    return f"{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n".encode()
+    lines = (f"{method} {path} HTTP/1.1", "host: localhost", "content-type: application/json", f"content-length: {length}")
+    return "\r\n".join((*lines, "", "")).encode()
 
 
 def answer(sock: socket.socket) -> bytes:
@@ -75,6 +76,7 @@ def test_a_gibibyte_is_refused_after_a_little_of_it(run: Run) -> None:
             except ConnectionError:
                 pass
         assert sent < 64 * 2**20
+
         # Without a length it is refused once it is longer than may be; the client is told although it is still sending.
         def pieces() -> Iterator[bytes]:
             nonlocal sent
@@ -86,7 +88,9 @@ def test_a_gibibyte_is_refused_after_a_little_of_it(run: Run) -> None:
         for body in (pieces(),):
             with httpx2.Client() as client:
                 try:
-                    told = client.post(f"http://127.0.0.1:{port}/v1/decode", content=body, headers={"content-type": "application/json"})
+                    told = client.post(
+                        f"http://127.0.0.1:{port}/v1/decode", content=body, headers={"content-type": "application/json"}
+                    )
                     refused(told, 413)
                 except httpx2.TransportError:
                     pass
@@ -155,7 +159,12 @@ def test_a_client_that_does_not_take_its_answer_is_cut_off(run: Run) -> None:
 
 def test_what_is_no_http_is_told_in_json(run: Run) -> None:
     with serving(run) as port:
-        for nonsense in (b"\x16\x03\x01\x02\x00\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", head("/v1/decode", "-5"), b"GET\r\n\r\n"):
+        for nonsense in (
+            b"\x16\x03\x01\x02\x00\r\n\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+            head("/v1/decode", "-5"),
+            b"GET\r\n\r\n",
+        ):
             with connected(port) as sock:
                 sock.sendall(nonsense)
                 told = answer(sock)

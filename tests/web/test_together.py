@@ -1,4 +1,4 @@
-"""Requests that come together are answered together, and as if each had come alone; the event loop waits for none of them."""
+"""Requests that come together are answered together, as if each had come alone; the event loop waits for none of them."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""A run over HTTP: encode, decode, sample and the rest as JSON, floats or pictures; with limits, for one machine or behind a proxy.
+"""A run over HTTP: encode, decode, sample and the rest, with limits, for one machine or behind a proxy.
 
 FastAPI and uvicorn (``pip install 'latentia[web]'``) are imported when a function below is called.
 """
@@ -68,4 +68,6 @@ def _check_installed() -> None:
         import fastapi  # noqa: F401  whether it is there
         import uvicorn  # noqa: F401
     except ImportError as error:
-        raise LatentiaError(f"the service needs {error.name}, which is not installed; pip install 'latentia[web]'.") from None
+        raise LatentiaError(
+            f"the service needs {error.name}, which is not installed; pip install 'latentia[web]'."
+        ) from None

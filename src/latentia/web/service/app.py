@@ -43,7 +43,7 @@ def build(run: Run, options: Options, scene: Path | None = None) -> FastAPI:
     metrics.gauge("latentia_waiting_calls", "Calls of the model that wait.", lambda: float(worker.waiting))
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         worker.close(options.grace)
 
@@ -91,7 +91,7 @@ def _guard(app: FastAPI, options: Options, metrics: Metrics, paths: frozenset[st
     app.add_middleware(SafeHeaders)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     sentence = SENTENCES.get(error.status_code, error.detail)
     return JSONResponse({"detail": sentence}, error.status_code, headers=dict(error.headers or {}))

@@ -173,4 +173,3 @@ def _outcome(call: Callable[[Any], Any], part: Any) -> Any:
         return call(part)
     except Exception as error:
         return error
-

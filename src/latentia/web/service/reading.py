@@ -134,10 +134,14 @@ def sentence_of(error: ValidationError) -> str:
 def _check_keys(plain: Any, kind: type[BaseModel]) -> None:
     """Refuse what is no object, and unknown or too many keys by the first: a sentence for each would be a burden itself."""
     if not isinstance(plain, dict):
-        raise HTTPException(422, f"the body is a {type(plain).__name__}, wanted an object with {', '.join(kind.model_fields)}.")
+        raise HTTPException(
+            422, f"the body is a {type(plain).__name__}, wanted an object with {', '.join(kind.model_fields)}."
+        )
     unknown = next((name for name in plain if name not in kind.model_fields), None)
     if unknown is not None:
-        raise HTTPException(422, f"{_shown(unknown)} is nothing that can be said here; known: {', '.join(kind.model_fields)}.")
+        raise HTTPException(
+            422, f"{_shown(unknown)} is nothing that can be said here; known: {', '.join(kind.model_fields)}."
+        )
     inner = plain["rows"] if isinstance(plain.get("rows"), list) else plain.values()
     if any(isinstance(one, dict) and len(one) > MOST_CELLS for one in inner):
         raise HTTPException(422, f"an object with more than {MOST_CELLS:,} keys is no row.")

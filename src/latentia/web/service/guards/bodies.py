@@ -1,4 +1,4 @@
-"""A request's body, read whole before the application is asked: never more than the limit, never longer than patience lasts."""
+"""A request's body, read whole before the application is asked: no more than the limit, no longer than patience lasts."""
 
 import asyncio
 
