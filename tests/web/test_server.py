@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,19 +86,12 @@ def test_a_gibibyte_is_refused_after_a_little_of_it(run: Run) -> None:
                 sent += len(piece)
                 yield piece
 
-        for body in (pieces(),):
-            with httpx2.Client() as client:
-                try:
-                    told = client.post(
-                        f"http://127.0.0.1:{port}/v1/decode", content=body, headers={"content-type": "application/json"}
-                    )
-                    refused(told, 413)
-                except httpx2.TransportError:
-                    pass
-            assert sent < 64 * 2**20
+        url, headers = f"http://127.0.0.1:{port}/v1/decode", {"content-type": "application/json"}
+        with suppress(httpx2.TransportError):
+            refused(httpx2.post(url, content=pieces(), headers=headers), 413)
+        assert sent < 64 * 2**20
         assert resident() - before < 128 * 2**20
-        told = httpx2.post(f"http://127.0.0.1:{port}/v1/decode", json=Z)
-        assert told.status_code == 200
+        assert httpx2.post(url, json=Z).status_code == 200
 
 
 def test_who_waits_with_a_large_body_is_told_at_once(run: Run) -> None:
@@ -118,7 +112,7 @@ def test_clients_that_send_slowly_are_cut_off(run: Run) -> None:
             (b"POST /v1/decode HTTP/1.1\r\nhost: loc", b"a", b""),
             (head("/v1/decode", 100), b" ", b"HTTP/1.1 408 "),
             (head("/v1/decode", 100), b"", b"HTTP/1.1 408 "),
-            (head("/healthz", 50_000, "GET"), b" ", b"HTTP/1.1 200 "),
+            (head("/healthz", 50_000, "GET"), b" ", b"HTTP/1.1 408 "),
         ):
             with connected(port) as sock:
                 started = time.monotonic()

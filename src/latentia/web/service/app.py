@@ -61,7 +61,7 @@ def build(run: Run, options: Options, scene: Path | None = None) -> FastAPI:
     app.include_router(Routes(about, kinds, reader, asked, worker).router())
     app.add_exception_handler(HTTPException, _refused)
 
-    @app.get("/healthz", include_in_schema=False)
+    @app.api_route("/healthz", methods=["GET", "HEAD"], include_in_schema=False)
     async def healthz() -> Response:
         return JSONResponse({"status": "ok"})
 

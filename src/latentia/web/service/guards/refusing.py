@@ -12,6 +12,7 @@ Header = tuple[bytes, bytes]
 LINGER_SECONDS, LINGER_BYTES = 1.0, 4 * 2**20
 # Of a body so short the end is waited for, and the connection kept.
 SHORT = 2**16
+SLOW = 408
 
 
 def header(scope: Scope, name: bytes) -> str | None:
@@ -32,7 +33,7 @@ async def refuse(
 ) -> None:
     """Answer {"detail": sentence}; where more comes than is worth waiting for, close the connection."""
     size = declared(scope)
-    closing = [(b"connection", b"close")] if size is None or size > SHORT else []
+    closing = [(b"connection", b"close")] if size is None or size > SHORT or status == SLOW else []
     body = json.dumps({"detail": sentence}).encode()
     about = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*about, *headers, *closing]})
