@@ -148,7 +148,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 KEYS = st.sampled_from(["z", "x", "a", "b", "n", "png", "rows"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.recursive(LEAVES, lambda some: st.lists(some, max_size=3) | st.dictionaries(KEYS, some), max_leaves=12))
 def test_no_json_is_a_mistake_of_the_service(app: Any, said: Any) -> None:
     body = json.dumps(said).encode("utf-8", "surrogatepass")

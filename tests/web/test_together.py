@@ -59,7 +59,7 @@ def test_what_gathers_while_the_model_is_at_work_goes_together(run: Run, monkeyp
     told = talk(app, ask)
     assert held.sizes == [1, 20]
     for response, x in zip(told, want, strict=True):
-        assert_close(torch.frombuffer(bytearray(response.content)).reshape(x.shape), x)
+        assert_close(torch.frombuffer(bytearray(response.content), dtype=torch.float32).reshape(x.shape), x)
 
 
 def test_the_loop_answers_while_the_model_is_at_work(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

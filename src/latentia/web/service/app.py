@@ -58,7 +58,8 @@ def build(run: Run, options: Options, scene: Path | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     reader = Reader(about, stored_levels(run, np.full(1, 255, np.uint8)), options.pixels)
-    app.include_router(Routes(about, kinds, reader, asked, worker).router())
+    router = Routes(about, kinds, reader, asked, worker).router()
+    app.include_router(router)
     app.add_exception_handler(HTTPException, _refused)
 
     @app.api_route("/healthz", methods=["GET", "HEAD"], include_in_schema=False)
@@ -70,7 +71,7 @@ def build(run: Run, options: Options, scene: Path | None = None) -> FastAPI:
         return Response(metrics.text(), media_type=MEDIA)
 
     describe(app, astuple(kinds), options.token is not None)
-    paths = frozenset(getattr(route, "path", "") for route in app.routes)
+    paths = frozenset(getattr(route, "path", "") for route in (*app.routes, *router.routes))
     if scene is not None:
         app.mount("/scene", StaticFiles(directory=scene), name="scene")
         app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
