@@ -19,9 +19,11 @@ import pytest
 import torch
 
 from helpers.served import image_run, refused, serving, until
+from latentia.cli import main
 from latentia.core.errors import LatentiaError
 from latentia.runs import Run
 from latentia.web.service import Options, serve
+from latentia.web.service import app as app_module
 from latentia.web.service.metrics import resident
 
 Z = {"z": [[0.5, -1.0]]}
@@ -155,7 +157,6 @@ def test_what_is_no_http_is_told_in_json(run: Run) -> None:
     with serving(run) as port:
         for nonsense in (
             b"\x16\x03\x01\x02\x00\r\n\r\n",
-            b"GET / HTTP/9.9\r\n\r\n",
             head("/v1/decode", "-5"),
             b"GET\r\n\r\n",
         ):
@@ -166,8 +167,10 @@ def test_what_is_no_http_is_told_in_json(run: Run) -> None:
                 assert list(json.loads(told.partition(b"\r\n\r\n")[2])) == ["detail"]
 
 
-def test_paths_that_lead_out_lead_nowhere(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "scene").mkdir()
+def test_paths_that_lead_out_lead_nowhere(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("scene", "page"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(app_module, "PAGE", tmp_path / "page")
     (tmp_path / "secret").write_text("secret")
     with serving(run, scene=tmp_path / "scene") as port:
         for path in ("/scene/../secret", "/scene/..%2fsecret", "/scene/%2e%2e/secret", "//etc/passwd", "/../../etc/passwd"):
@@ -239,12 +242,13 @@ def test_the_command_serves_until_it_is_told_to_end(run: Run, tmp_path: Path) ->
         process.communicate()
 
 
-def test_the_command_wants_the_packages(run: Run, tmp_path: Path) -> None:
+def test_the_command_wants_the_packages(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     run.save(tmp_path / "run")
-    code = (
-        "import sys; sys.modules['fastapi'] = None\n"
-        f"from latentia.cli import main; main(['serve', {str(tmp_path / 'run')!r}])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 1
-    assert done.stderr == "latentia: the service needs fastapi, which is not installed; pip install 'latentia[web]'.\n"
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    with pytest.raises(SystemExit) as done:
+        main(["serve", str(tmp_path / "run"), "--port", "0"])
+    assert done.value.code == 1
+    said = capsys.readouterr().err
+    assert said == "latentia: the service needs fastapi, which is not installed; pip install 'latentia[web]'.\n"

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 import latentia
+from latentia.core.errors import LatentiaError
 from latentia.runs import Run
 from latentia.runs.likened import stored_levels
 from latentia.web.service.about import about as look
@@ -44,6 +45,7 @@ def build(run: Run, options: Options, scene: Path | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        worker.open()
         yield
         worker.close(options.grace)
 
@@ -74,6 +76,8 @@ def build(run: Run, options: Options, scene: Path | None = None) -> FastAPI:
     paths = frozenset(getattr(route, "path", "") for route in (*app.routes, *router.routes))
     if scene is not None:
         app.mount("/scene", StaticFiles(directory=scene), name="scene")
+        if not PAGE.is_dir():
+            raise LatentiaError("this copy of Latentia lacks the explorer's page; build it in web/, or install a release.")
         app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     _guard(app, options, metrics, paths)
     return app

@@ -68,6 +68,11 @@ class Worker:
         """
         return await self._put(_Job(call, part, rows))
 
+    def open(self) -> None:
+        """Take calls again, once it was closed."""
+        with self._changed:
+            self._closed = False
+
     def close(self, seconds: float | None = None) -> None:
         """No more; what waits is done first, for which so many seconds are waited."""
         with self._changed:
@@ -75,6 +80,7 @@ class Worker:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(seconds)
+            self._thread = None
 
     def _put(self, job: _Job) -> "asyncio.Future[Any]":
         with self._changed:
