@@ -7,8 +7,9 @@ from typing import Any, Literal
 import torch
 
 import latentia
-from latentia.core.errors import LatentiaError, RecipeError
-from latentia.data import Schema
+from latentia.core.checks import check_support
+from latentia.core.errors import LatentiaError, RecipeError, SupportError
+from latentia.data import Schema, Split
 from latentia.distributions import discrete_columns, has_mean
 from latentia.evaluation import quiet
 from latentia.runs import Run, schema_of
@@ -28,6 +29,7 @@ class About:
         kind: how its rows can be shown.
         x_shape: of a row.
         z_shape: of its encoding.
+        x_range: within which values lie; infinite where the likelihood knows no end.
         schema: of a table's columns, or None.
         rows: that may be asked about at once.
         discrete: z is made of bits or codes.
@@ -40,6 +42,7 @@ class About:
     kind: Kind
     x_shape: tuple[int, ...]
     z_shape: tuple[int, ...]
+    x_range: tuple[float, float]
     schema: Schema | None
     rows: int
     discrete: bool
@@ -68,6 +71,7 @@ def about(run: Run, options: Options) -> About:
         prior = run.model.prior()
         discrete = discrete_columns(prior) is not None
     encodes, decodes = _alone(run)
+    x_range = (-math.inf, math.inf) if schema is not None else _range(run)
     name = "run" if isinstance(run.recipe, RecipeError) else run.recipe.name
     told = {
         "name": name,
@@ -76,6 +80,7 @@ def about(run: Run, options: Options) -> About:
         "kind": kind,
         "x_shape": list(x_shape),
         "z_shape": list(z_shape),
+        "x_range": [None if math.isinf(end) else end for end in x_range],
         "latents": "discrete" if discrete else "real",
         "model": type(run.model).__name__,
         "posterior": type(run.posterior).__name__,
@@ -91,7 +96,7 @@ def about(run: Run, options: Options) -> About:
             "requests_a_second": options.rate,
         },
     }
-    return About(name, kind, x_shape, z_shape, schema, rows, discrete, encodes, decodes, told)
+    return About(name, kind, x_shape, z_shape, x_range, schema, rows, discrete, encodes, decodes, told)
 
 
 def _figures(run: Run) -> dict[str, Any] | None:
@@ -109,16 +114,28 @@ def _alone(run: Run) -> tuple[bool, bool]:
             likelihood = run.model.likelihood(run.model.sample_prior(1).unsqueeze(0))
             decodes = has_mean(likelihood) or _states(likelihood, "mode")
             x = likelihood.sample().squeeze(0)
-            q = next(run.posterior.infer(run.model, batch) for batch in _split(x).batches(1))
+            q = next(run.posterior.infer(run.model, batch) for batch in Split(x.float()).batches(1))
             return has_mean(q) and _states(q, "variance"), decodes
     except (LatentiaError, NotImplementedError, RuntimeError, ValueError):
         return False, False
 
 
-def _split(x: torch.Tensor) -> Any:
-    from latentia.data import Split
+def _range(run: Run) -> tuple[float, float]:
+    """Ends beyond which no value is possible, where they are 0 and 1, or 0 alone."""
+    with quiet(run.model, run.posterior, seed=0):
+        likelihood = run.model.likelihood(run.model.sample_prior(1).unsqueeze(0))
 
-    return Split(x.float())
+    def holds(value: float) -> bool:
+        x = torch.full((1, *run.model.x_shape), value, device=run.device)
+        try:
+            check_support("the likelihood", likelihood, x, cure="")
+        except (SupportError, NotImplementedError):
+            return False
+        return True
+
+    if not holds(0.0) or holds(-1.0):
+        return -math.inf, math.inf
+    return 0.0, math.inf if holds(2.0) else 1.0
 
 
 def _states(distribution: Any, what: str) -> bool:

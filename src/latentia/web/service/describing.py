@@ -69,8 +69,8 @@ def describe(app: FastAPI, kinds: Sequence[type[BaseModel]], token: bool) -> Non
             schemas = parts.setdefault("schemas", {})
             for kind in kinds:
                 schema = kind.model_json_schema(ref_template=REFERENCE)
-                schemas |= schema.pop("$defs", {})
-                schemas[kind.__name__] = schema
+                schemas |= {name: _plain(inner) for name, inner in schema.pop("$defs", {}).items()}
+                schemas[kind.__name__] = _plain(schema)
             if token:
                 parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
                 whole["security"] = [{"token": []}]
@@ -78,3 +78,11 @@ def describe(app: FastAPI, kinds: Sequence[type[BaseModel]], token: bool) -> Non
         return app.openapi_schema
 
     app.openapi = openapi
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without a default of null, which stands for what was left out and may not be said."""
+    for told in schema.get("properties", {}).values():
+        if "default" in told and told["default"] is None:
+            del told["default"]
+    return schema

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, create_model, model_validator
 
 from latentia.evaluation import Metric, WalkPath
 from latentia.web.service.about import About
@@ -17,17 +17,29 @@ LONGEST_CELL, MOST_CELLS, LONGEST_NAME = 10_000, 10_000, 1000
 # Of base64 text, beside the limit on a body.
 LONGEST_PICTURE = 32 * 2**20
 MOST_STEPS = 200
+# Columns that the schema names.
+MOST_NAMED = 100
 HOTTEST = 4.0
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 Latent = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
-Value = Annotated[float, Field(ge=-LARGEST_VALUE, le=LARGEST_VALUE, allow_inf_nan=False)]
+
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number, and its schemas call 1.0 an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _count(least: int, most: int) -> Any:
+    return Annotated[int, Field(ge=least, le=most), BeforeValidator(_whole)]
+
+
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Cell = bool | Whole | Number | Annotated[str, Field(max_length=LONGEST_CELL)] | None
-Row = Annotated[dict[Annotated[str, Field(max_length=LONGEST_NAME)], Cell], Field(min_length=1, max_length=MOST_CELLS)]
+Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 Picture = Annotated[str, Field(min_length=4, max_length=LONGEST_PICTURE)]
-Seed = Annotated[int, Field(ge=0, lt=2**53)]
+Seed = _count(0, 2**53 - 1)
 Part = Literal["train", "valid", "test"]
 
 
@@ -61,7 +73,7 @@ def questions(about: About, options: Options) -> Questions:
             "Sample",
             "New rows. The temperature scales z about the prior's mean; mean: the likelihood's mean, not a draw from it.",
             {
-                "n": (Annotated[int, Field(ge=1, le=about.rows)], 1),
+                "n": (_count(1, about.rows), 1),
                 "temperature": (Annotated[float, Field(ge=0, le=HOTTEST, allow_inf_nan=False)], 1.0),
                 "mean": (bool, True),
                 "seed": _maybe(Seed),
@@ -73,7 +85,10 @@ def questions(about: About, options: Options) -> Questions:
             {
                 "a": (end, ...),
                 "b": (end, ...),
-                "steps": (Annotated[int, Field(ge=2, le=max(2, min(MOST_STEPS, about.rows)))], min(11, max(2, about.rows))),
+                "steps": (
+                    _count(2, max(2, min(MOST_STEPS, about.rows))),
+                    min(11, max(2, about.rows)),
+                ),
                 "path": _maybe(WalkPath),
             },
         ),
@@ -82,9 +97,9 @@ def questions(about: About, options: Options) -> Questions:
             "Rows whose log p(x) is wanted.",
             judged,
             {
-                "draws": (Annotated[int, Field(ge=1, le=options.draws)], min(100, options.draws)),
+                "draws": (_count(1, options.draws), min(100, options.draws)),
                 "seed": (Seed, 0),
-                "top": (Annotated[int, Field(ge=0, le=20)], 3),
+                "top": (_count(0, 20), 3),
             },
         ),
         neighbors=_one_of(
@@ -92,7 +107,7 @@ def questions(about: About, options: Options) -> Questions:
             "Rows, or points of latent space, whose nearest rows are wanted.",
             {"z": _listed(z, 1, about.rows), **rows},
             {
-                "k": (Annotated[int, Field(ge=1, le=options.neighbors)], min(10, options.neighbors)),
+                "k": (_count(1, options.neighbors), min(10, options.neighbors)),
                 "split": (Part, "train"),
                 "metric": (Metric, "euclidean"),
             },
@@ -102,12 +117,22 @@ def questions(about: About, options: Options) -> Questions:
 
 def _ways(about: About) -> dict[str, Any]:
     """The ways to give one row, by the field in which rows stand; null is a missing value."""
-    ways = {"x": _nested(Value | None, about.x_shape)}
-    if about.kind == "table":
-        ways["rows"] = Row
+    low, high = (max(-LARGEST_VALUE, min(LARGEST_VALUE, end)) for end in about.x_range)
+    value = Annotated[float, Field(ge=low, le=high, allow_inf_nan=False)]
+    ways = {"x": _nested(value | None, about.x_shape)}
+    if about.schema is not None:
+        ways["rows"] = _row([column.name for column in about.schema.columns])
     if about.kind == "image":
         ways["png"] = Picture
     return ways
+
+
+def _row(columns: list[str]) -> Any:
+    """Cells by column, of which one at least is the run's; that is seen to when rows are read."""
+    told = {} if len(columns) > MOST_NAMED else {"anyOf": [{"required": [name]} for name in columns]}
+    cell = TypeAdapter(Cell).json_schema()
+    named: dict[str, Any] = {"properties": dict.fromkeys(columns[:MOST_NAMED], cell), **told}
+    return Annotated[dict[Name, Cell], Field(min_length=1, max_length=MOST_CELLS, json_schema_extra=named)]
 
 
 def _singular(ways: dict[str, Any]) -> dict[str, Any]:
@@ -126,11 +151,7 @@ def _nested(one: Any, shape: tuple[int, ...]) -> Any:
 
 def _maybe(kind: Any) -> Any:
     """A field that may be left out, which null does not do."""
-    return kind, Field(default=None, json_schema_extra=_without_default)
-
-
-def _without_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
+    return kind, None
 
 
 def _made(name: str, told: str, fields: dict[str, Any]) -> type[BaseModel]:
