@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -146,11 +147,12 @@ def test_cells_of_any_kind_are_read_or_refused() -> None:
         refused(post(app, "/v1/encode", {"rows": rows}), 422)
 
 
+HEALTHY = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 KEYS = st.sampled_from(["z", "x", "a", "b", "n", "png", "rows"])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=HEALTHY)
 @given(st.recursive(LEAVES, lambda some: st.lists(some, max_size=3) | st.dictionaries(KEYS, some), max_leaves=12))
 def test_no_json_is_a_mistake_of_the_service(app: Any, said: Any) -> None:
     body = json.dumps(said).encode("utf-8", "surrogatepass")
@@ -166,7 +168,7 @@ def test_a_body_beyond_the_limit_is_not_read(run: Run) -> None:
     app = unlimited(run, body=1000)
     sent = 0
 
-    async def endless() -> Any:
+    async def endless() -> AsyncIterator[bytes]:
         nonlocal sent
         while True:
             sent += 100
@@ -332,4 +334,4 @@ def test_a_mistake_of_the_services_own_is_told_without_its_details(
 def test_options_that_cannot_be_are_refused() -> None:
     for wrong in ({"rows": 0}, {"rate": -1.0}, {"seconds": float("nan")}, {"port": 70_000}, {"body": -1}):
         with pytest.raises(LatentiaError):
-            Options(**wrong)
+            Options(**wrong)  # pyright: ignore[reportArgumentType]

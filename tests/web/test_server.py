@@ -63,7 +63,7 @@ def test_requests_on_one_connection_are_answered(run: Run) -> None:
         for _ in range(3):
             told = client.post("/v1/decode", json=Z, headers={"accept": "application/octet-stream"})
             assert np.allclose(np.frombuffer(told.content, "<f4").reshape(want.shape), want)
-        assert "server" not in told.headers
+            assert "server" not in told.headers
         assert client.get("/metrics").status_code == 200
 
 

@@ -118,8 +118,8 @@ def questions(about: About, options: Options) -> Questions:
 def _ways(about: About) -> dict[str, Any]:
     """The ways to give one row, by the field in which rows stand; null is a missing value."""
     low, high = (max(-LARGEST_VALUE, min(LARGEST_VALUE, end)) for end in about.x_range)
-    value = Annotated[float, Field(ge=low, le=high, allow_inf_nan=False)]
-    ways = {"x": _nested(value | None, about.x_shape)}
+    value: Any = Annotated[float | None, Field(ge=low, le=high, allow_inf_nan=False)]
+    ways = {"x": _nested(value, about.x_shape)}
     if about.schema is not None:
         ways["rows"] = _row([column.name for column in about.schema.columns])
     if about.kind == "image":

@@ -146,7 +146,7 @@ class Routes:
             raise HTTPException(409, str(error)) from None
         except LatentiaError as error:
             raise HTTPException(422, _sentence(error)) from None
-        except (ValueError, NotImplementedError, torch.linalg.LinAlgError):
+        except (ValueError, NotImplementedError, torch.linalg.LinAlgError):  # pyright: ignore[reportPrivateImportUsage]
             # Bounds are wide, and what a likelihood does not hold at their ends it says in many ways.
             log.warning("the model had no answer", exc_info=True)
             raise HTTPException(422, NO_ANSWER) from None
