@@ -84,7 +84,7 @@ def listening(options: Options) -> Iterator[socket.socket]:
         LatentiaError: the port is taken, or the host is none of this machine's.
     """
     try:
-        # With the protocol said, or asyncio does not ask for TCP_NODELAY, and every answer waits 40 ms for an acknowledgement.
+        # Where the protocol is not said asyncio does not ask for TCP_NODELAY, and answers wait 40 ms for acknowledgements.
         found = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)[0]
         listener = socket.socket(*found[:3])
         try:
