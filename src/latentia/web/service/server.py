@@ -14,6 +14,7 @@ import uvicorn
 
 from latentia.core.errors import LatentiaError
 from latentia.runs import Run
+from latentia.runs.signals import Signals
 from latentia.web.service.app import build
 from latentia.web.service.connection import patient
 from latentia.web.service.options import Options
@@ -52,7 +53,8 @@ def show(run: Run, port: int, open_: bool, where: str | None) -> None:
     options = Options(port=port, rate=None)
     with tempfile.TemporaryDirectory(prefix="latentia-") as folder:
         scene = Path(folder) / "scene"
-        write_scene(run, scene, where=where)
+        with Signals():  # so that the folder goes, too, where SIGTERM comes now
+            write_scene(run, scene, where=where)
         answer(run, options, scene, open_)
 
 
