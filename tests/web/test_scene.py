@@ -169,7 +169,9 @@ def test_bits_drawn_anew_in_training_are_those_of_encode_and_shown_as_greys(tmp_
 
 def test_rows_without_a_finite_answer_are_left_out_everywhere(tmp_path: Path) -> None:
     data = from_arrays(np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32), np.arange(60) % 2)
-    run = a_run(data, latents=2, model={"name": "decoded", "network": {"name": "mlp", "hidden": [4]}, "family": {"name": "normal"}})
+    run = a_run(
+        data, latents=2, model={"name": "decoded", "network": {"name": "mlp", "hidden": [4]}, "family": {"name": "normal"}}
+    )
     broken = data.train.stored.clone()
     broken[5] = 3e38
     run.data = replace(data, train=replace(data.train, stored=broken))

@@ -23,8 +23,8 @@ Backend = Literal["http", "onnx"]
 VERSION = 1
 SCENE, MOST_ROWS = "scene.json", 100_000
 ROWS_FOR_SCALE = 200
-# Of the picture behind a map of two latents: cells across, by how large one is.
-SHEET, FEWEST, MOST = 1280, 8, 32
+# Cells across, of the picture behind a map of two latents.
+SIDE = 40
 
 
 @dataclass(frozen=True)
@@ -159,9 +159,8 @@ def _manifold(run: Run, domain: Domain, of_latents: list[dict[str, Any]], suppor
     ends = sorted(of_latents, key=lambda entry: entry["index"])
     low, high = ((entry[end] for entry in ends) for end in ("low", "high"))
     (u0, v0), (u1, v1) = low, high
-    side = max(FEWEST, min(MOST, SHEET // max(run.model.x_shape)))
-    file = domain.behind(grid((u0, v0), (u1, v1), side), run)
-    return None if file is None else {"file": file.name, "low": [u0, v0], "high": [u1, v1], "side": side}
+    file = domain.behind(grid((u0, v0), (u1, v1), SIDE), run)
+    return None if file is None else {"file": file.name, "low": [u0, v0], "high": [u1, v1], "side": SIDE}
 
 
 def _label_names(seen: Seen, names: tuple[str, ...] | None) -> list[str] | None:
