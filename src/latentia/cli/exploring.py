@@ -15,7 +15,7 @@ def declare(app: typer.Typer) -> None:
 
 def explore(
     run: RunFolder,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of 127.0.0.1; 0 for any that is free.")] = 8765,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of 127.0.0.1; 0 for any that is free.")] = 8000,
     open_: Annotated[bool, typer.Option("--open", help="Open the browser.")] = False,
     export: Annotated[
         Path | None, typer.Option("--export", metavar="DIR", help="Write the page as files that need no server, and end.")
