@@ -10,6 +10,7 @@ import torch
 from latentia.data import Dataset, from_arrays
 from latentia.recipe import build, describe_model, describe_posterior, parse_recipe
 from latentia.runs import Run
+from latentia.runs.folder import write_folder
 from latentia.training import History
 
 SMALL = {"name": "mlp", "hidden": [12]}
@@ -24,13 +25,16 @@ def pictures(n: int = 120, binarize: Any = "none", colour: bool = False, **optio
     labels = np.arange(n) % 3
     x[np.arange(n), labels] = 230
     names = ("high", "middle", "low")
-    return from_arrays(x, labels, name="bars", splits=(0.5, 0.2, 0.3), binarize=binarize, label_names=names, **options)
+    return from_arrays(x, labels, name="stripes", splits=(0.5, 0.2, 0.3), binarize=binarize, label_names=names, **options)
 
 
 def a_run(data: Dataset, latents: int = 3, name: str = "away", **parts: Any) -> Run:
     """A run whose weights are away from where they start, as after a fit."""
-    whole = {"model": {"name": "decoded", "network": SMALL}, "posterior": {"name": "amortized", "network": SMALL}} | parts
-    recipe = parse_recipe({"name": name, "latents": latents, "x_shape": tuple(data.x_shape), **whole}, "a test")
+    model = {"name": "decoded", "network": SMALL, "family": {"name": "continuous-bernoulli"}}
+    whole = {"model": model, "posterior": {"name": "amortized", "network": SMALL}} | parts
+    recipe = parse_recipe(
+        {"name": name, "latents": latents, "x_shape": tuple(data.x_shape), "data": {"name": data.name}, **whole}, "a test"
+    )
     torch.manual_seed(7)
     model, posterior = build(recipe, tuple(data.x_shape), data.levels)
     some = data.train.head(1000).values()
@@ -42,6 +46,13 @@ def a_run(data: Dataset, latents: int = 3, name: str = "away", **parts: Any) -> 
                 p.add_(0.3 * torch.randn_like(p))
     said = {"model": describe_model(model), "posterior": describe_posterior(posterior)}
     return Run(model.eval(), posterior.eval(), recipe.model_copy(update=said), History(), {}, data)
+
+
+def saved(run: Run, folder: Path) -> Path:
+    """Its parts in a new folder, without pictures and report."""
+    folder.mkdir()
+    write_folder(folder, run._parts())
+    return folder
 
 
 def about(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from helpers.chance import assert_mean_is
-from helpers.explored import a_run, about, numbers, pictures
+from helpers.explored import a_run, about, numbers, pictures, saved
 from latentia.core.errors import LatentiaError, RunError
 from latentia.data import SPLIT_NAMES, from_arrays
 from latentia.evaluation import quiet
@@ -137,8 +137,7 @@ def test_two_latents_are_shown_as_they_are_over_the_whole_plane_decoded(tmp_path
 
 
 def test_a_run_on_an_array_that_is_loaded_again_has_latents_and_pictures_but_no_map(tmp_path: Path, run: Run) -> None:
-    run.write(tmp_path / "run")
-    scene = write_scene(load(tmp_path / "run"), tmp_path / "scene")
+    scene = write_scene(load(saved(run, tmp_path / "run")), tmp_path / "scene")
     said = about(tmp_path / "scene")
     assert (said["rows"], said["splits"], said["thumbs"], said["kind"]) == (0, {}, None, "image")
     assert "array" in scene.why_no_rows or "no named data set" in scene.why_no_rows
@@ -172,9 +171,10 @@ def test_rows_without_a_finite_answer_are_left_out_everywhere(tmp_path: Path) ->
     run = a_run(
         data, latents=2, model={"name": "decoded", "network": {"name": "mlp", "hidden": [4]}, "family": {"name": "normal"}}
     )
-    broken = data.train.stored.clone()
+    train = data.split("train")
+    broken = train.stored.clone()
     broken[5] = 3e38
-    run.data = replace(data, train=replace(data.train, stored=broken))
+    run.data = replace(data, train=replace(train, stored=broken))
     said = write_scene(run, tmp_path).about
     assert said["rows"] == len(numbers(tmp_path, "codes")) == len(numbers(tmp_path, "labels")) == 59
     assert 5 not in numbers(tmp_path, "rows")[: said["splits"]["train"][1]]

@@ -104,7 +104,7 @@ def test_values_are_plain_numbers_in_own_units() -> None:
         assert [value is not None for value in got] == frame[column.name].notna().tolist()
         cells = frame[column.name]
         if column.kind in ("binary", "category"):
-            want = [column.states[value] for value in got if value is not None]
+            want = [column.states[int(value)] for value in got if value is not None]
             assert want == cells.dropna().tolist()
             continue
         if cells.dtype.kind in "mM":
@@ -177,7 +177,7 @@ def test_javascript_writes_dates_durations_and_states_as_the_schema_does(tmp_pat
     cells = [cells_of(c, schema.encode(frame).x[:, at].double().numpy(), np.ones(80, bool)) for c, at in columns(schema)]
     given = {"cells": [list(column) for column in zip(*cells, strict=True)], "columns": rules_of(schema)}
     got = asked(tmp_path, "given.cells.map((row) => row.map((v, j) => rules.cellText(given.columns[j], v)))", given)
-    texts = pd.DataFrame(got, columns=[column.name for column in schema.columns])
+    texts = pd.DataFrame(got).set_axis([column.name for column in schema.columns], axis=1)
     assert texts["born"].tolist() == frame["born"].dt.strftime("%Y-%m-%d").tolist()
     away = (pd.to_datetime(texts["seen"]) - frame["seen"]).dt.total_seconds().abs()
     # float32 holds a place in a third of a year to within a second or two.

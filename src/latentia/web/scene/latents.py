@@ -8,7 +8,7 @@ import torch
 
 from latentia.core.errors import LatentiaError
 from latentia.distributions import Columns, discrete_columns, per_latent
-from latentia.evaluation import ACTIVE_VARIANCE
+from latentia.evaluation import ACTIVE_VARIANCE, quiet
 from latentia.report.probe import are_shares, is_continuous, prior_scale
 from latentia.runs import Run
 from latentia.web.scene.looking import Seen
@@ -49,7 +49,7 @@ def latents(run: Run, seen: Seen, support: Support) -> list[dict[str, Any]]:
     out = []
     for d, (start, size) in enumerate(zip(starts[:-1], sizes, strict=True)):
         discrete = layout is not None
-        ends = (0.0, float(max(1, size - 1))) if discrete else (low[start], high[start])
+        ends = (0.0, float(max(1, size - 1))) if discrete else (float(low[start]), float(high[start]))
         out.append(
             {
                 "index": d,
@@ -57,10 +57,10 @@ def latents(run: Run, seen: Seen, support: Support) -> list[dict[str, Any]]:
                 "start": start,
                 "size": size,
                 "step": 1 if discrete else 0,
-                "kl": _number(kl[d]) if kl is not None else None,
+                "kl": _number(float(kl[d])) if kl is not None else None,
                 "active": bool(variance is None or variance[d] > ACTIVE_VARIANCE),
-                "mean": _number(center[start]),
-                "sd": _number(spread[start]),
+                "mean": _number(float(center[start])),
+                "sd": _number(float(spread[start])),
                 "low": _number(ends[0]),
                 "high": _number(ends[1]),
             }
@@ -87,8 +87,11 @@ def _moments(run: Run, seen: Seen) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _prior(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    mean, sd = prior_scale(run.model)
-    return tuple(torch.nan_to_num(t.double().cpu()).numpy() for t in (mean, sd))  # pyright: ignore[reportReturnType]
+    with quiet(run.model, run.posterior, seed=0):
+        mean, sd = prior_scale(run.model)
+    # Chances that torch works out when they are asked for carry a gradient all the same.
+    mean, sd = (torch.nan_to_num(t.detach().double().cpu()).numpy() for t in (mean, sd))
+    return mean, sd
 
 
 def _worth(run: Run, seen: Seen, layout: Columns | None) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -98,8 +101,8 @@ def _worth(run: Run, seen: Seen, layout: Columns | None) -> tuple[np.ndarray | N
         return seen.kl, per_latent(variance, layout).numpy()
     if run.evaluation is None:
         return None, None
-    found = run.evaluation.kl_per_dimension, run.evaluation.variance_of_mean
-    return tuple(None if values is None else np.array(values) for values in found)  # pyright: ignore[reportReturnType]
+    kl = run.evaluation.kl_per_dimension
+    return None if kl is None else np.array(kl), np.array(run.evaluation.variance_of_mean)
 
 
 def _ends(run: Run, seen: Seen, support: Support) -> tuple[np.ndarray, np.ndarray]:
@@ -116,4 +119,4 @@ def _ends(run: Run, seen: Seen, support: Support) -> tuple[np.ndarray, np.ndarra
 
 def _number(value: float) -> float | None:
     """A number that JSON holds, with as many digits as anyone reads."""
-    return float(f"{float(value):.{DIGITS}g}") if isfinite(value) else None
+    return float(f"{value:.{DIGITS}g}") if isfinite(value) else None

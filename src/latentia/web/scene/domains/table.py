@@ -43,7 +43,7 @@ class TableDomain(Domain):
         rows = values.double().numpy()
         seen = np.ones(rows.shape, bool) if mask is None else mask.cpu().numpy()
         for cells, column, at in zip(self.cells, self.schema.columns, self.schema.places, strict=True):
-            cells += cells_of(column, rows[:, at], seen[:, at].all(1))
+            cells += cells_of(column, rows[:, at], np.asarray(seen[:, at].all(1)))
 
     def close(self) -> dict[str, Any]:
         if self.told:
