@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from latentia.core import atomic
 from latentia.core.compact import compact_json
 from latentia.core.errors import LatentiaError, RunError
 from latentia.runs import Run
@@ -43,7 +42,7 @@ def export_page(run: Run, folder: str | Path, rows: int = MOST_ROWS) -> list[Pat
         graphs = _graphs(run, beside / FOLDER)
         scene = write_scene(run, beside / FOLDER, "onnx", rows=rows)
         about = {**scene.about, "encodes": graphs["encoder"] is not None, "onnx": graphs}
-        atomic.write_text(beside / FOLDER / SCENE, compact_json(about) + "\n")
+        (beside / FOLDER / SCENE).write_text(compact_json(about) + "\n", encoding="utf-8")
         if to.exists():
             to.rmdir()
         beside.replace(to)

@@ -16,7 +16,7 @@ from latentia.evaluation.footprint import peak_bytes
 from latentia.models import GenerativeModel
 from latentia.posteriors import Amortized, Clamped, Exact, Layered, Posterior
 from latentia.runs import Run
-from latentia.web.scene.rows import Chosen, Piece, pieces
+from latentia.web.scene.rows import Chosen, Piece, first_split, pieces
 from latentia.weights import terms
 
 SEED = 0
@@ -184,6 +184,6 @@ def _sum(each: Tensor, n: int) -> Tensor:
 
 def _rows_at_once(run: Run, rows: Chosen) -> int:
     """As many as fit the usual budget, by what one row's density takes."""
-    one = next(pieces(run, Chosen(rows.data, {name: p[:1] for name, p in rows.places.items()}, ""), 1)).batch
+    one = first_split(rows, 1).to(run.device).batch(torch.zeros(1, dtype=torch.long, device=run.device))
     z = run.model.sample_prior(1, one.given).unsqueeze(1)
     return chunk_sizes(1, max(1, peak_bytes(lambda: run.model.log_joint(z, one))), DEFAULT_MEMORY, len(rows))[0]

@@ -70,12 +70,11 @@ def chosen(run: Run, at_most: int) -> Chosen:
     return Chosen(data, places, f"{kept:,} of {total:,} rows, drawn by a fixed seed")
 
 
-def first_rows(chosen: Chosen, n: int) -> Tensor | None:
-    """(<= n, *x_shape) values of some rows, missing ones at their means; None where there are no rows."""
-    for name, places in chosen.places.items():
-        split: AnySplit = getattr(chosen.data, name)
-        return split.take(places[:n].to(_place_of(split))).filled().cpu()
-    return None
+def first_split(chosen: Chosen, n: int) -> Split:
+    """The first n of the rows that there are, or all where their split has fewer."""
+    name, places = next(iter(chosen.places.items()))
+    split: AnySplit = getattr(chosen.data, name)
+    return split.take(places[:n].to(split.device))
 
 
 def pieces(run: Run, chosen: Chosen, size: int) -> Iterator[Piece]:
@@ -89,9 +88,9 @@ def pieces(run: Run, chosen: Chosen, size: int) -> Iterator[Piece]:
         asked = rows_for(run, chosen.data, name).split if isinstance(split, Split) else split
         at_once = max(size, FETCHED_BYTES // (4 * split.x_shape.numel()) // size * size)
         for fetched in places.split(at_once):
-            rows = asked.take(fetched.to(_place_of(asked)))
+            rows = asked.take(fetched.to(asked.device))
             bits = rows.frozen_bits(BITS_SEED) if rows.draw_bits else rows
-            greys = split.take(fetched.to(_place_of(split))) if split.draw_bits else None
+            greys = split.take(fetched.to(split.device)) if split.draw_bits else None
             bits = bits.to(run.device)
             for part in torch.arange(len(fetched)).split(size):
                 batch = bits.batch(part.to(run.device))
@@ -99,7 +98,3 @@ def pieces(run: Run, chosen: Chosen, size: int) -> Iterator[Piece]:
                 batch = batch._replace(row=fetched[part].to(run.device), n_rows=len(split))
                 labels = None if rows.labels is None else rows.labels[part.to(rows.labels.device)].cpu()
                 yield Piece(name, batch, shown.cpu(), labels)
-
-
-def _place_of(split: AnySplit) -> torch.device:
-    return split.device

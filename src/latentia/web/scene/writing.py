@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from latentia.core import atomic
 from latentia.core.compact import compact_json
 from latentia.core.errors import LatentiaError, RecipeError, RunError
 from latentia.evaluation import quiet
@@ -17,7 +16,7 @@ from latentia.web.scene.latents import latents, support_of
 from latentia.web.scene.looking import Seen, look, most_rows, nothing_seen
 from latentia.web.scene.plane import about, grid, plane_of, points_of
 from latentia.web.scene.prior import prior_of
-from latentia.web.scene.rows import Chosen, Piece, chosen, first_rows
+from latentia.web.scene.rows import Chosen, Piece, chosen, first_split
 
 Backend = Literal["http", "onnx"]
 VERSION = 1
@@ -90,13 +89,13 @@ def _write(run: Run, folder: Path, backend: Backend, where: str | None, at_most:
     }
     for name, array in arrays.items():
         if array is not None:
-            atomic.write(folder / f"{name}.bin", array.astype(array.dtype.newbyteorder("<")).tobytes())
+            (folder / f"{name}.bin").write_bytes(array.astype(array.dtype.newbyteorder("<")).tobytes())
     data = rows.data
     scene = {
         "version": VERSION,
         "name": _name(run),
         "backend": backend,
-        "recipe": _recipe(run),
+        "recipe": _recipe(run, len(of_latents)),
         "kind": kind,
         "why_not": "",
         "x_shape": list(run.model.x_shape),
@@ -124,13 +123,14 @@ def _write(run: Run, folder: Path, backend: Backend, where: str | None, at_most:
         "onnx": None,
         **domain.close(),
     }
-    atomic.write_text(folder / SCENE, compact_json(scene) + "\n")
+    (folder / SCENE).write_text(compact_json(scene) + "\n", encoding="utf-8")
     return Scene(folder, scene, rows.why_none)
 
 
 def _domain(run: Run, rows: Chosen, folder: Path) -> tuple[str, Domain]:
-    sample = first_rows(rows, ROWS_FOR_SCALE)
-    if sample is None:
+    if len(rows):
+        sample = first_split(rows, ROWS_FOR_SCALE).filled().cpu()
+    else:
         with quiet(run.model, run.posterior, seed=0):
             sample = prior_means(run.model, ROWS_FOR_SCALE)
     given = Material(run, sample, len(rows), folder)
@@ -176,15 +176,14 @@ def _name(run: Run) -> str:
     return "run" if isinstance(run.recipe, RecipeError) else run.recipe.name
 
 
-def _recipe(run: Run) -> str:
+def _recipe(run: Run, n: int) -> str:
     """What it is, in a line."""
     if isinstance(run.recipe, RecipeError):
         return f"{type(run.model).__name__}, {type(run.posterior).__name__}"
     recipe = run.recipe
     parts = (recipe.model, recipe.posterior)
     named = " · ".join(str(part.get("name", part.get("source", "own"))) for part in parts)
-    latents = "latent" if run.model.z_shape.numel() == 1 else "latents"
-    return f"{named} · {run.model.z_shape.numel()} {latents}" + (f" · {recipe.about}" if recipe.about else "")
+    return f"{named} · {n} {'latent' if n == 1 else 'latents'}" + (f" · {recipe.about}" if recipe.about else "")
 
 
 def _python(run: Run, where: str | None) -> str:

@@ -8,7 +8,6 @@ import torch
 from torch import Size, Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from latentia.core import atomic
 from latentia.core.errors import DataError, RecipeError
 from latentia.data import DATASETS, load_data
 from latentia.evaluation import quiet
@@ -81,12 +80,12 @@ class ImageDomain(Domain):
         side = len(z)
         with quiet(run.model, run.posterior, seed=0):
             x = decode(run.model, z.reshape(-1, *run.model.z_shape).to(run.device))
-        atomic.write(self.folder / MANIFOLD, png_bytes(tiled(self.pixels(x, self.cell), side)))
+        (self.folder / MANIFOLD).write_bytes(png_bytes(tiled(self.pixels(x, self.cell), side), quick=True))
         return self.folder / MANIFOLD
 
     def _sheet(self, pixels: np.ndarray) -> None:
         name = f"thumbs-{len(self.files)}.png"
-        atomic.write(self.folder / name, png_bytes(tiled(pixels, ACROSS)))
+        (self.folder / name).write_bytes(png_bytes(tiled(pixels, ACROSS), quick=True))
         self.files.append(name)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from latentia.core import atomic
 from latentia.data import Column, Schema
 from latentia.runs import schema_of
 from latentia.web.scene.domains.base import Domain, Material
@@ -48,7 +47,7 @@ class TableDomain(Domain):
     def close(self) -> dict[str, Any]:
         if self.told:
             text = json.dumps({"columns": self.cells}, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-            atomic.write_text(self.folder / ROWS, text)
+            (self.folder / ROWS).write_text(text, encoding="utf-8")
         places = zip(self.schema.columns, self.schema.places, strict=True)
         return {
             "columns": [rule(column, at.start) for column, at in places],
