@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from latentia.cli import asking, measuring, rows, serving, using
+from latentia.cli import asking, exploring, measuring, rows, serving, using
 
 app = typer.Typer(
     name="latentia",
@@ -68,6 +68,7 @@ measuring.declare(app)
 using.declare(app)
 rows.declare(app)
 asking.declare(app)
+exploring.declare(app)
 serving.declare(app)
 
 

@@ -7,10 +7,16 @@ import numpy as np
 from PIL import Image
 
 
-def png_bytes(pixels: np.ndarray) -> bytes:
-    """A PNG file of pixels (height, width, channels) uint8: one channel for grey, three for colour."""
+def png_bytes(pixels: np.ndarray, quick: bool = False) -> bytes:
+    """A PNG file of pixels (height, width, channels) uint8: one channel for grey, three for colour.
+
+    Args:
+        pixels: what to show.
+        quick: a few per cent larger, in a tenth of the time.
+    """
     file = BytesIO()
-    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(file, format="png", optimize=True)
+    how = {"compress_level": 6} if quick else {"optimize": True}
+    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(file, format="png", **how)
     return file.getvalue()
 
 

@@ -20,22 +20,52 @@ class Plane(NamedTuple):
     share: float | None
 
 
-def project(means: Tensor) -> Plane | None:
-    """(N, *z_shape) -> the plane; None where z is a single number or nothing varies."""
-    z = means.flatten(1).double().cpu().numpy()
+class Flat(NamedTuple):
+    """A plane through latent space: z lies over the point (z - center) · directions, a point (u, v) under
+    center + u * directions[0] + v * directions[1].
+
+    Attributes:
+        center: (D,).
+        directions: (2, D), of length 1 and at a right angle.
+        axes: what the two are called.
+        share: of the variance over rows that the plane keeps; None where nothing was projected.
+    """
+
+    center: np.ndarray
+    directions: np.ndarray
+    axes: tuple[str, str]
+    share: float | None
+
+    def points(self, z: np.ndarray) -> np.ndarray:
+        """(N, D) -> (N, 2)."""
+        return (z - self.center) @ self.directions.T
+
+
+def flat(z: np.ndarray) -> Flat | None:
+    """The plane of two latents, else that of the largest variance of z (N, D) in double precision.
+
+    None where z is a single number or nothing varies.
+    """
     if z.shape[1] < 2 or len(z) < 2:
         return None
     if z.shape[1] == 2:
-        return Plane(z, ("z₀", "z₁"), None)
-    centred = z - z.mean(0)
-    _, lengths, axes = np.linalg.svd(centred, full_matrices=False)
+        return Flat(np.zeros(2), np.eye(2), ("z₀", "z₁"), None)
+    center = z.mean(0)
+    _, lengths, axes = np.linalg.svd(z - center, full_matrices=False)
     total = float((lengths**2).sum())
     if not total > 0:
         return None
     # A principal axis has no sign of its own; its largest entry is made positive.
     axes = axes[:2] * np.sign(axes[np.arange(2), np.abs(axes[:2]).argmax(1)])[:, None]
     share = float((lengths[:2] ** 2).sum()) / total
-    return Plane(centred @ axes.T, ("first principal axis", "second principal axis"), share)
+    return Flat(center, axes, ("first principal axis", "second principal axis"), share)
+
+
+def project(means: Tensor) -> Plane | None:
+    """(N, *z_shape) -> the plane; None where z is a single number or nothing varies."""
+    z = means.flatten(1).double().cpu().numpy()
+    found = flat(z)
+    return None if found is None else Plane(found.points(z), found.axes, found.share)
 
 
 def spread(points: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
