@@ -79,9 +79,11 @@ function headline({ about, n }, where) {
   const active = about.latents.filter((l) => l.active).length;
   const latents = about.latents.length === 1 ? "one latent" : `${about.latents.length} latents`;
   const use = active === about.latents.length ? "" : `, ${active} in use`;
-  byId("lead").textContent = `${about.rows_of ? about.rows_of : `${counted(n)} rows`}, ${latents}${use}. Decoded ${where}.`;
+  const rows = about.rows_of || `${counted(n)} rows`;
+  byId("lead").textContent = `${rows[0].toUpperCase()}${rows.slice(1)}, ${latents}${use}. Decoded ${where}.`;
   const names = about.plane.names;
-  byId("axes").textContent = names?.length ? `→ ${names[0]}   ↑ ${names[1]}${about.plane.share ? ` · ${Math.round(100 * about.plane.share)} % of the variance` : ""}` : "";
+  const share = about.plane.share ? `${Math.round(100 * about.plane.share)} % of the variance` : "";
+  byId("axes").textContent = [names[0] && `→ ${names[0]}`, names[1] && `↑ ${names[1]}`, share].filter(Boolean).join("   ");
   byId("notes").textContent = (about.notes ?? []).join(" ");
 }
 

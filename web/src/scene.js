@@ -40,6 +40,11 @@ export function assemble(about, files) {
   const places = files.places ? new Int32Array(files.places) : null;
   const names = about.label_names;
   const nameOf = (/** @type {number} */ label) => (label < 0 ? "" : (names?.[label] ?? String(label)));
+  for (const latent of about.latents) {
+    // Ends that are no numbers came out as nothing.
+    latent.low ??= -3;
+    latent.high ??= 3;
+  }
   const { mean, sd } = about.prior;
   return {
     about,

@@ -3,6 +3,7 @@
 import { byId, few, h, rested } from "../dom.js";
 import { nearest } from "../math/nearest.js";
 import { norm, offPlane, project, lift } from "../math/plane.js";
+import { columnMeans } from "../math/random.js";
 import { newestWins } from "../newest.js";
 import { timed } from "../timing.js";
 
@@ -10,7 +11,7 @@ const OFF = 0.02;
 
 /** @param {import("../explorer.js").Explorer} explorer */
 export function decodedPanel({ scene, store, renderer, map, decode, say, trouble }) {
-  const { plane, latents } = scene.about;
+  const { plane } = scene.about;
   const view = renderer.view(scene, "big");
   byId("picture").append(view.element);
   const status = byId("status");
@@ -23,7 +24,7 @@ export function decodedPanel({ scene, store, renderer, map, decode, say, trouble
     },
     trouble,
   );
-  const middle = Float32Array.from({ length: scene.d }, (_, i) => latents.find((l) => l.index === i)?.mean ?? plane.center[i]);
+  const middle = scene.n ? Float32Array.from(columnMeans(scene.codes, scene.d)) : Float32Array.from(plane.center);
 
   const flat = h("button", {
     type: "button",

@@ -51,7 +51,8 @@ export function asPython(scene, store) {
   const shape = scene.about.z_shape.join(", ");
   const tensor = (/** @type {Float32Array} */ z, /** @type {string} */ rows) =>
     `torch.tensor(${vector(z)}).reshape(${rows}${shape ? `, ${shape}` : ""})`;
-  const lines = ["import torch", scene.about.python.trim(), "", `z = ${tensor(store.z, "1")}`, "x = run.decode(z)  # the likelihood's mean at z"];
+  const { python } = scene.about;
+  const lines = [...(/^import torch$/m.test(python) ? [] : ["import torch"]), python.trim(), "", `z = ${tensor(store.z, "1")}`, "x = run.decode(z)  # the likelihood's mean at z"];
   if (store.a && store.b) {
     lines.push("", "# The pins.", `a = ${tensor(store.a, "1")}`, `b = ${tensor(store.b, "1")}`);
   }
