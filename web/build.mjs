@@ -14,7 +14,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const out = resolve(process.argv[2] ?? join(here, "../src/latentia/web/page"));
 const RUNTIME = "ort-wasm-simd-threaded.wasm";
 
-const LICENCES = `/*! Latentia's explorer, Apache-2.0. Holds twgl.js, (c) Gregg Tavares, MIT. */`;
+const LICENCES = "/*! Latentia's explorer, Apache-2.0. Holds twgl.js, MIT: see LICENSES.txt. */";
 
 await rm(out, { recursive: true, force: true });
 await mkdir(join(out, "ort"), { recursive: true });
@@ -46,8 +46,10 @@ const packed = gzipSync(await readFile(join(here, "node_modules/onnxruntime-web/
 // The byte that names the system which packed it.
 packed[9] = 255;
 await writeFile(join(out, "ort", `${RUNTIME}.gz`), packed);
-await cp(join(here, "licences/onnxruntime.txt"), join(out, "ort/LICENSE.txt"));
-await cp(join(here, "node_modules/axe-core/axe.min.js"), join(here, "../tests/web/axe.min.js"));
+// The package itself carries no text of its licence.
+const runtime = await readFile(join(here, "licences/onnxruntime.txt"), "utf8");
+const points = await readFile(join(here, "node_modules/twgl.js/LICENSE.md"), "utf8");
+await writeFile(join(out, "LICENSES.txt"), `${runtime}\n\ntwgl.js: a part of app.js\n\n${points}`);
 
 for (const file of (await readdir(out, { recursive: true })).sort()) {
   const path = join(out, file);

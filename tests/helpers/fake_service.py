@@ -102,4 +102,4 @@ class _Handler(SimpleHTTPRequestHandler):
 def _values(row: dict[str, Any]) -> list[float]:
     """A row's cells in a way of this model's own, which only has to move with the cells."""
     town = [float(row["town"] == state) for state in COLUMNS[3]["states"]]
-    return [float(row["age"] or 0) / 100, float(row["income"] or 0) / 1e4, float(row["member"] == "yes"), *town]
+    return [float(row["age"] or 0) / 100, float((row["income"] or "0").replace(",", "")) / 1e4, float(row["member"] == "yes"), *town]

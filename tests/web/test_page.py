@@ -71,7 +71,7 @@ def test_a_drag_moves_z_in_the_plane_and_the_picture_follows(browser: Any, servi
         seen.drag((420, 180), (300, 300))
         second = seen.place()["z"]
         seen.shows(BIG, picture(scene, second))
-        moved = project(scene, first - second)
+        moved = project(scene, first) - project(scene, second)
         # A hundred and twenty pixels to the right and up, alike in both.
         assert moved[0] == pytest.approx(moved[1], rel=1e-3)
         assert moved[0] > 0

@@ -69,9 +69,9 @@ def test_a_group_is_drawn_around_on_the_map(browser: Any, service: Service) -> N
         assert box is not None
         wide, high = box["width"], box["height"]
         mouse = seen.page.mouse
-        mouse.move(box["x"] + 3, box["y"] + 3)
+        mouse.move(box["x"] + 20, box["y"] + 8)
         mouse.down()
-        for x, y in ((wide - 3, 3), (wide - 3, high - 3), (3, high - 3), (3, 3)):
+        for x, y in ((wide - 20, 8), (wide - 20, high - 8), (20, high - 8), (20, 8)):
             mouse.move(box["x"] + x, box["y"] + y, steps=4)
         mouse.up()
         count = int(seen.page.locator("#groups-controls output").first.inner_text().split()[0])

@@ -21,6 +21,14 @@ export function h(tag, props = {}, ...children) {
 }
 
 /**
+ * Words for who listens, where others see a picture.
+ * @param {string} words
+ */
+export function spoken(words) {
+  return h("span", { class: "hidden", text: words });
+}
+
+/**
  * The element with this id, which the page has.
  * @param {string} id
  * @returns {HTMLElement}

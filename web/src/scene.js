@@ -31,8 +31,8 @@ export async function loadScene() {
 export function assemble(about, files) {
   const d = about.n_latents;
   const n = about.rows;
-  const codes = new Float32Array(files.codes ?? 0);
-  const points = new Float32Array(files.points ?? 0);
+  const codes = new Float32Array(files.codes ?? []);
+  const points = new Float32Array(files.points ?? []);
   if (codes.length !== n * d || points.length !== 2 * n) {
     throw new Error(`The scene says ${n} rows of ${d} latents, but its files hold ${codes.length} and ${points.length} numbers.`);
   }

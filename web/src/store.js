@@ -8,6 +8,7 @@
 export class Store {
   /** @param {number} d latents */
   constructor(d) {
+    /** @type {Float32Array} */
     this.z = new Float32Array(d);
     /** When the hand moved that z came from, in ms of the page's clock. */
     this.movedAt = 0;

@@ -4,7 +4,7 @@ import { byId, framed, h } from "../dom.js";
 import { ellipse, lift, offPlane, project } from "../math/plane.js";
 import { codeOf } from "../scene.js";
 import { fitted, toPlane, toScreen, zoomed } from "./camera.js";
-import { labelColour, rowColours } from "./colours.js";
+import { rowColours } from "./colours.js";
 import { flatPainter } from "./flat.js";
 import { makeGrid } from "./grid.js";
 import { listen } from "./hand.js";
@@ -31,10 +31,11 @@ const KEYS = /** @type {Record<string, [number, number]>} */ ({
  */
 export function makeMap(scene, store, renderer, say) {
   const ground = byId("map");
-  const [under, middle, over] = ["behind", "points", "marks"].map(
+  const [under, points, over] = ["behind", "points", "marks"].map(
     (name) => /** @type {HTMLCanvasElement} */ (ground.appendChild(h("canvas", { class: `layer ${name}`, "aria-hidden": "true" }))),
   );
-  const painter = webglPainter(middle, scene.points) ?? flatPainter(middle, scene.points);
+  const painter = webglPainter(points, scene.points) ?? flatPainter(anew(points), scene.points);
+  const layers = /** @type {HTMLCanvasElement[]} */ ([...ground.querySelectorAll("canvas.layer")]);
   if (painter.how !== "WebGL") byId("map-note").textContent = "This browser offers no WebGL, so the map is drawn a little more slowly; all else is the same.";
   const nearestTo = makeGrid(scene.points);
   const lens = makeLens(ground, scene, renderer);
@@ -89,7 +90,7 @@ export function makeMap(scene, store, renderer, say) {
           { rows: store.groups.b, name: "B" },
         ],
         hover: hovered < 0 ? null : pointOf(hovered),
-        names: store.colour === "label" ? names.map((n) => ({ ...n, colour: labelColour(n.label, store.theme) })) : [],
+        names: store.colour === "label" ? names : [],
         rings: plane.share === null && scene.d === 2 && scene.prior.kind === "normal",
         quiet: withPictures(),
       },
@@ -201,7 +202,7 @@ export function makeMap(scene, store, renderer, say) {
     const { clientWidth: width, clientHeight: height } = ground;
     if (!width || !height) return;
     const ratio = window.devicePixelRatio || 1;
-    for (const canvas of [under, middle, over]) {
+    for (const canvas of layers) {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
     }
@@ -252,4 +253,14 @@ export function makeMap(scene, store, renderer, say) {
     /** @param {() => void} call */
     onView: (call) => watching.add(call),
   };
+}
+
+/**
+ * A canvas in the place of one that WebGL has had in its hands, which draws nothing else any more.
+ * @param {HTMLCanvasElement} canvas
+ */
+function anew(canvas) {
+  const fresh = /** @type {HTMLCanvasElement} */ (canvas.cloneNode());
+  canvas.replaceWith(fresh);
+  return fresh;
 }

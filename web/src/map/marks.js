@@ -16,7 +16,7 @@ const WITHIN_95 = 2.448;
  * @property {[number, number][]} line of a lasso, in the plane
  * @property {{rows: number[], name: string}[]} groups
  * @property {[number, number] | null} hover
- * @property {{at: [number, number], name: string, colour: string}[]} names of labels
+ * @property {{at: [number, number], name: string}[]} names of labels
  * @property {boolean} rings those of a standard normal prior
  * @property {boolean} quiet whether pictures lie behind, so that names and rings stay out of their way
  */
@@ -35,7 +35,7 @@ export function drawMarks(context, camera, marks, points, colour) {
   context.clearRect(0, 0, camera.width, camera.height);
   context.lineJoin = "round";
   if (marks.rings) drawRings(context, camera, colour("--off"));
-  if (!marks.quiet) for (const name of marks.names) drawName(context, at(name.at), name.name, name.colour, paper);
+  if (!marks.quiet) for (const name of marks.names) drawName(context, at(name.at), name.name, ink, paper);
   for (const group of marks.groups) drawGroup(context, camera, group.rows, points, ink);
   if (marks.path.length > 1) {
     trace(context, marks.path.map(at), false);
@@ -153,7 +153,7 @@ function drawName(context, [x, y], words, colour, paper) {
   context.font = "680 15px system-ui, sans-serif";
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.lineWidth = 4.5;
+  context.lineWidth = 5;
   context.strokeStyle = paper;
   context.strokeText(words, x, y);
   context.fillStyle = colour;

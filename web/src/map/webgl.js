@@ -7,7 +7,7 @@ attribute vec2 place;
 attribute vec4 colour;
 uniform vec2 middle;
 uniform vec2 stretch;
-uniform float size;
+uniform mediump float size;
 varying vec4 shade;
 void main() {
   gl_Position = vec4((place - middle) * stretch, 0.0, 1.0);
@@ -17,7 +17,7 @@ void main() {
 
 const FRAGMENT = `
 precision mediump float;
-uniform float size;
+uniform mediump float size;
 uniform float strength;
 varying vec4 shade;
 void main() {
@@ -56,6 +56,7 @@ export function webglPainter(canvas, points) {
     return { program, buffers };
   };
   let made = prepare();
+  if (!made.program) return null;
   /** @type {Uint8Array | null} */
   let colours = null;
   /** @type {(() => void) | null} */

@@ -1,6 +1,6 @@
 // Two groups of rows, and their difference as a direction to go: "more like these".
 
-import { byId, counted, few, h } from "../dom.js";
+import { byId, counted, few, h, spoken } from "../dom.js";
 import { direction, inside, parseRows } from "../math/groups.js";
 import { norm } from "../math/plane.js";
 
@@ -58,8 +58,8 @@ export function groupsPanel({ scene, store, map, say }) {
       "fieldset",
       {},
       h("legend", { text: title }),
-      h("div", { class: "buttons" }, labels.length > 1 ? h("label", {}, h("span", { class: "hidden", text: `${title}: a label` }), byLabel) : null, draw),
-      h("label", {}, h("span", { class: "hidden", text: `${title}: row numbers` }), numbers),
+      h("div", { class: "buttons" }, labels.length > 1 ? h("label", {}, spoken(`${title}: a label`), byLabel) : null, draw),
+      h("label", {}, spoken(`${title}: row numbers`), numbers),
       count,
       failed,
     );

@@ -1,6 +1,6 @@
 // A thing of one's own: encoded, with how sure the posterior is, what becomes of it, and which rows lie near.
 
-import { byId, few, h, latentName } from "../dom.js";
+import { byId, few, h, latentName, spoken } from "../dom.js";
 import { nearest } from "../math/nearest.js";
 import { newestWins } from "../newest.js";
 import { columnsOf } from "../support.js";
@@ -12,7 +12,7 @@ const BARS = 10;
 export function ownPanel({ scene, store, renderer, backend, map, decode, say, trouble, nearestRow }) {
   const panel = byId("own");
   const answer = byId("own-answer");
-  byId("own-title").textContent = { image: "Your own picture", table: "Your own row" }[scene.about.kind] ?? "Your own";
+  byId("own-title").textContent = `Your own ${renderer.noun}`;
   const { encode } = backend;
   if (!encode || !renderer.input) {
     const why = encode ? `This page cannot take in ${renderer.noun}s of this kind yet.` : backend.whyNot;
@@ -50,7 +50,7 @@ export function ownPanel({ scene, store, renderer, backend, map, decode, say, tr
           return h(
             "li",
             {},
-            h("button", { type: "button", class: "cell", title: name, "aria-label": `Go to ${name}`, onclick: () => map.goTo(row) }, renderer.glance(scene, row), h("span", { class: "under", text: label || scene.placeOf(row) })),
+            h("button", { type: "button", class: "cell", title: name, onclick: () => map.goTo(row) }, spoken(`Go to ${name}`), renderer.glance(scene, row), h("span", { class: "under", "aria-hidden": "true", text: label || scene.placeOf(row) })),
           );
         }),
       );

@@ -1,6 +1,6 @@
 // Draws from the prior; the temperature scales how far from its mean they lie.
 
-import { byId, few, h, rested } from "../dom.js";
+import { byId, few, h, rested, spoken } from "../dom.js";
 import { samples } from "../math/random.js";
 import { newestWins } from "../newest.js";
 
@@ -14,7 +14,7 @@ export function samplesPanel({ scene, store, renderer, decode, trouble, say }) {
   let seed = 1;
   const cells = Array.from({ length: DRAWS }, (_, k) => {
     const view = renderer.view(scene, "small");
-    list.append(h("li", {}, h("button", { type: "button", class: "cell", "aria-label": `Go to draw ${k + 1}`, onclick: () => zs[k] && store.go(zs[k].slice(), "draw") }, view.element)));
+    list.append(h("li", {}, h("button", { type: "button", class: "cell", onclick: () => zs[k] && store.go(zs[k].slice(), "draw") }, spoken(`Go to draw ${k + 1}`), view.element)));
     return view;
   });
   const ask = newestWins(

@@ -1,6 +1,6 @@
 // Two pins and the way between them: as a strip, and as a walk along it.
 
-import { byId, few, h, rested } from "../dom.js";
+import { byId, few, h, rested, spoken } from "../dom.js";
 import { normalPrior } from "../explorer.js";
 import { along, between } from "../math/paths.js";
 import { project } from "../math/plane.js";
@@ -17,7 +17,7 @@ export function walkPanel({ scene, store, renderer, map, decode, say, trouble })
   const cells = Array.from({ length: STEPS }, (_, k) => {
     const view = renderer.view(scene, "small");
     const where = k === 0 ? "pin A" : k === STEPS - 1 ? "pin B" : `step ${k} of ${STEPS - 1}`;
-    const button = h("button", { type: "button", class: "cell", "aria-label": `Go to ${where}`, onclick: () => walkTo(k / (STEPS - 1)) }, view.element);
+    const button = h("button", { type: "button", class: "cell", onclick: () => walkTo(k / (STEPS - 1)) }, spoken(`Go to ${where}`), view.element);
     strip.append(h("li", {}, button));
     return { view, button };
   });
@@ -34,10 +34,10 @@ export function walkPanel({ scene, store, renderer, map, decode, say, trouble })
     say(`Pinned as ${which.toUpperCase()}.`);
   };
   byId("walk-controls").append(
-    h("button", { type: "button", text: "A here", onclick: pinning("a"), "aria-label": "Put pin A where the point is" }),
-    h("button", { type: "button", text: "B here", onclick: pinning("b"), "aria-label": "Put pin B where the point is" }),
+    h("button", { type: "button", text: "A here", onclick: pinning("a"), "aria-label": "A here, where the point is" }),
+    h("button", { type: "button", text: "B here", onclick: pinning("b"), "aria-label": "B here, where the point is" }),
     play,
-    h("label", { class: "grow" }, h("span", { class: "hidden", text: "Place between the pins" }), slider),
+    h("label", { class: "grow" }, spoken("Place between the pins"), slider),
     h("label", { class: "inline" }, "Way ", choice),
   );
 

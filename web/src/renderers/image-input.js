@@ -10,6 +10,7 @@ import { makePad } from "./pad.js";
 export const imageInput = (scene, given, say) => {
   const about = /** @type {Picture} */ (scene.about.image);
   const shown = h("canvas", { width: about.width, height: about.height, class: `picture small ${ink(about)}`, role: "img", "aria-label": "Your picture, as the model gets it" });
+  const result = h("figure", { class: "given", hidden: true }, shown, h("figcaption", { text: "as the model gets it" }));
   const invert = h("input", { type: "checkbox", id: "own-invert" });
   /** @type {CanvasImageSource & {width: number, height: number} | null} */
   let source = null;
@@ -20,6 +21,7 @@ export const imageInput = (scene, given, say) => {
     const { x, bytes } = toValues(source, about, invert.checked);
     const context = shown.getContext("2d");
     context?.putImageData(new ImageData(bytes, about.width, about.height), 0, 0);
+    result.hidden = false;
     given({ x, mask: new Float32Array(x.length).fill(1), row: null });
   };
   const take = async (/** @type {Blob} */ file) => {
@@ -71,7 +73,7 @@ export const imageInput = (scene, given, say) => {
           read();
         })
       : null;
-  return h("div", { class: "own" }, zone, pad, h("figure", { class: "given" }, shown, h("figcaption", { text: "as the model gets it" })));
+  return h("div", { class: "own" }, zone, pad, result);
 };
 
 /**

@@ -20,14 +20,8 @@ export const table = {
     const { cells, about } = scene;
     if (!cells) return null;
     const columns = (about.columns ?? []).slice(0, IN_A_GLANCE);
-    return h(
-      "dl",
-      { class: "slip" },
-      ...columns.flatMap((column, j) => [
-        h("dt", { text: column.name }),
-        h("dd", { text: cellText(column, cells.columns[j][row]) }),
-      ]),
-    );
+    const values = columns.map((column, j) => h("span", { text: cellText(column, cells.columns[j][row]) }));
+    return named(columns, values);
   },
   input: tableInput,
 };
@@ -63,8 +57,8 @@ function card(columns) {
 /** @param {Column[]} columns */
 function slip(columns) {
   const shown = columns.slice(0, IN_SMALL);
-  const values = shown.map(() => h("dd"));
-  const element = h("dl", { class: "slip" }, ...shown.flatMap((c, j) => [h("dt", { text: c.name }), values[j]]));
+  const values = shown.map(() => h("span"));
+  const element = named(shown, values);
   return {
     element,
     /** @param {Float32Array} x */
@@ -73,6 +67,16 @@ function slip(columns) {
       values.forEach((value, j) => (value.textContent = cells[j].text));
     },
   };
+}
+
+/**
+ * Names beside values, small enough for the inside of a button, whose own name says where it leads.
+ * @param {Column[]} columns
+ * @param {HTMLElement[]} values
+ */
+function named(columns, values) {
+  const pairs = columns.flatMap((column, j) => [h("span", { class: "of", text: column.name }), values[j]]);
+  return h("span", { class: "slip", "aria-hidden": "true" }, ...pairs);
 }
 
 /**
