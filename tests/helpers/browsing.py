@@ -1,0 +1,128 @@
+"""Debian's Chromium on a page of the explorer; whatever it complains of, and whatever it asks of another host, is kept."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import numpy as np
+
+from latentia.core.errors import LatentiaError
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+# Without a graphics card WebGL is computed.
+FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
+
+
+@contextmanager
+def chromium() -> Iterator["Browser"]:
+    """A browser without a window.
+
+    Raises:
+        LatentiaError: there is no Chromium here.
+    """
+    from playwright.sync_api import sync_playwright
+
+    if not Path(CHROMIUM).exists():
+        raise LatentiaError("these tests want Debian's chromium; apt-get install chromium.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A page that is open.
+
+    Attributes:
+        page: Playwright's.
+        complaints: errors and warnings of the console, errors of scripts.
+        foreign: addresses on other hosts that were asked for.
+    """
+
+    page: "Page"
+    complaints: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def place(self) -> dict[str, Any]:
+        """What the address says, after it came to rest."""
+        self.page.wait_for_timeout(320)
+        said = parse_qs(self.page.evaluate("location.hash.slice(1)"))
+        vectors = {k: vector(said[k][0]) for k in ("z", "a", "b") if k in said}
+        return {**{k: v[0] for k, v in said.items()}, **vectors}
+
+    def pixels(self, selector: str) -> np.ndarray:
+        """The first canvas that is found there: (height, width) grey bytes."""
+        script = """(canvas) => {
+            const { width, height } = canvas;
+            return [height, width, [...canvas.getContext("2d").getImageData(0, 0, width, height).data]];
+        }"""
+        height, width, values = self.page.locator(selector).first.evaluate(script)
+        rgba = np.array(values, np.uint8).reshape(height, width, 4)
+        assert (rgba[..., 0] == rgba[..., 1]).all() and (rgba[..., 3] == 255).all()
+        return rgba[..., 0]
+
+    def shows(self, selector: str, wanted: np.ndarray) -> None:
+        """Wait until the canvas has these bytes, (height, width); one step of grey is rounding.
+
+        Raises:
+            AssertionError: it does not come to have them.
+        """
+        for _ in range(60):
+            found = self.pixels(selector)
+            if found.shape == wanted.shape and np.abs(found.astype(int) - wanted.astype(int)).max() <= 1:
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"{selector} differs by {np.abs(found.astype(int) - wanted.astype(int)).max()} of 255")
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], steps: int = 8) -> None:
+        """The mouse over the map, in pixels from its corner."""
+        box = self.page.locator("#map").bounding_box()
+        assert box is not None
+        mouse = self.page.mouse
+        mouse.move(box["x"] + start[0], box["y"] + start[1])
+        mouse.down()
+        mouse.move(box["x"] + end[0], box["y"] + end[1], steps=steps)
+        mouse.up()
+
+
+@contextmanager
+def visit(browser: "Browser", url: str, init: str = "", **context: Any) -> Iterator[Visit]:
+    """Open the page, wait until it is ready, and at the end look that it complained of nothing and asked no other host."""
+    context.setdefault("viewport", DESKTOP)
+    opened = browser.new_context(**context)
+    opened.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = opened.new_page()
+    page.set_default_timeout(8000)
+    seen = Visit(page)
+    # A test reads pixels more often than the page does.
+    heard = lambda m: m.type in ("error", "warning") and "willReadFrequently" not in m.text  # noqa: E731
+    page.on("console", lambda m: seen.complaints.append(m.text) if heard(m) else None)
+    page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+    host = re.match(r"\w+://[^/]+/", url)
+    assert host is not None
+    allowed = (host[0], "data:", "blob:")
+    page.on("request", lambda r: None if r.url.startswith(allowed) else seen.foreign.append(r.url))
+    if init:
+        page.add_init_script(init)
+    page.goto(url)
+    page.evaluate("window.latentia.ready")
+    yield seen
+    assert not seen.complaints, seen.complaints
+    assert not seen.foreign, seen.foreign
+    opened.close()
+
+
+def vector(text: str) -> np.ndarray:
+    """A z of an address."""
+    assert not text.startswith("~"), "the tests' scenes are small enough to be read"
+    return np.array([float(v) for v in text.split(",")], np.float32)
