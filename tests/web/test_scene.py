@@ -12,7 +12,7 @@ from PIL import Image
 from helpers.chance import assert_mean_is
 from helpers.explored import a_run, about, numbers, pictures, saved
 from latentia.core.errors import LatentiaError, RunError
-from latentia.data import SPLIT_NAMES, from_arrays
+from latentia.data import SPLIT_NAMES, Split, from_arrays, read_data
 from latentia.evaluation import quiet
 from latentia.evaluation.draws import row_totals
 from latentia.runs import Run, load
@@ -164,6 +164,22 @@ def test_bits_drawn_anew_in_training_are_those_of_encode_and_shown_as_greys(tmp_
     np.testing.assert_allclose(numbers(tmp_path, "codes")[start:end], run.encode(split="train").numpy(), atol=1e-6)
     sheet = np.asarray(Image.open(tmp_path / "thumbs-0.png"))
     assert len(np.unique(sheet[:6])) > 2
+
+
+def test_training_rows_that_stay_on_disk_are_encoded_and_shown_like_others(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (300, 6, 5), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", x)
+    data = read_data(tmp_path / "x.npy", stream="always", buffer=1)
+    assert not isinstance(data.train, Split)
+    run = a_run(data, latents=2)
+    said = write_scene(run, tmp_path / "scene", rows=200).about
+    start, end = said["splits"]["train"]
+    places = torch.from_numpy(numbers(tmp_path / "scene", "rows")[start:end].astype(np.int64))
+    rows = data.train.take(places)
+    want = run.encode(rows)
+    np.testing.assert_allclose(numbers(tmp_path / "scene", "codes")[start:end], want.numpy(), atol=1e-6)
+    sheet = np.asarray(Image.open(tmp_path / "scene" / "thumbs-0.png"))
+    np.testing.assert_array_equal(sheet[6:12, :5], (rows.values()[32, 0].numpy() * 255).round())
 
 
 def test_rows_without_a_finite_answer_are_left_out_everywhere(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from latentia.web.scene import export_page, exporting
 
 # Names of XML dialects, which nobody asks for.
 ADDRESS = re.compile(rb"https?://(?!www\.w3\.org/)[\w.-]+")
+# What the runtime would print for its developers to read.
+SAID = {"ort.js": {b"https://web.dev"}}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -97,8 +99,8 @@ def test_nothing_names_another_host_or_this_machine(out: Path) -> None:
         data = path.read_bytes()
         found = [name for name in told if len(name) > 4 and name.encode() in data]
         assert not found, f"{path.name} holds {found}"
-        if path.name not in ("ort.js",) and path.suffix != ".gz":
-            assert not ADDRESS.findall(data), f"{path.name} holds {ADDRESS.findall(data)[:3]}"
+        addresses = set(ADDRESS.findall(data)) - SAID.get(path.name, set())
+        assert not addresses, f"{path.name} holds {sorted(addresses)[:3]}"
 
 
 def test_the_same_run_gives_the_same_bytes(run: Run, out: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -22,7 +23,7 @@ from helpers.served import image_run, refused, serving, until
 from latentia.cli import main
 from latentia.core.errors import LatentiaError
 from latentia.runs import Run
-from latentia.web.service import Options, serve
+from latentia.web.service import Options, explore, serve, server
 from latentia.web.service import app as app_module
 from latentia.web.service.metrics import resident
 from latentia.web.service.server import listening
@@ -224,6 +225,27 @@ def test_a_port_that_is_taken_is_told(run: Run) -> None:
         serve(run, Options(port=port))
     with pytest.raises(LatentiaError, match="cannot be listened at"):
         serve(run, Options(host="no.such.host.invalid", port=0))
+
+
+def test_the_explorer_shows_a_scene_of_its_own_and_takes_it_away(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the scene holds is tested where it is made; here it is one file."""
+    seen = list[Any]()
+
+    def write_scene(of: Run, folder: Path, where: str | None = None) -> None:
+        folder.mkdir()
+        (folder / "scene.json").write_text(f"{of is run} {where}")
+
+    def answer(of: Run, options: Options, scene: Path, open_: bool) -> None:
+        seen.append((of, options, scene, open_, (scene / "scene.json").read_text()))
+
+    monkeypatch.setitem(sys.modules, "latentia.web.scene", SimpleNamespace(write_scene=write_scene))
+    monkeypatch.setattr(server, "answer", answer)
+    explore(run, 0, True, where="runs/mine")
+    ((of, options, scene, open_, told),) = seen
+    assert (of, open_, told) == (run, True, "True runs/mine")
+    assert options.is_local
+    assert (options.port, options.rate) == (0, None)
+    assert not scene.parent.exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

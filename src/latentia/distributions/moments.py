@@ -9,21 +9,26 @@ DRAWS_FOR_A_MEAN = 256
 
 def has_mean(distribution: Distribution) -> bool:
     """Whether the distribution states its mean; a flow does not."""
-    inner = distribution.base_dist if isinstance(distribution, Independent) else distribution
-    if isinstance(inner, Categorical):
-        return False
-    try:
-        _ = distribution.mean
-    except NotImplementedError:
-        return False
-    return True
+    return _stated_mean(distribution) is not None
 
 
 def point(distribution: Distribution) -> Tensor:
     """(batch, *event): the mean; the mode for classes, which have no mean; the mean of 256 draws for a flow."""
-    if has_mean(distribution):
-        return distribution.mean
+    # Asked for once: the mean over many grey levels is most of what it takes to decode a picture.
+    mean = _stated_mean(distribution)
+    if mean is not None:
+        return mean
     try:
         return distribution.mode.to(torch.get_default_dtype())
     except NotImplementedError:
         return distribution.sample((DRAWS_FOR_A_MEAN,)).mean(0)
+
+
+def _stated_mean(distribution: Distribution) -> Tensor | None:
+    inner = distribution.base_dist if isinstance(distribution, Independent) else distribution
+    if isinstance(inner, Categorical):
+        return None
+    try:
+        return distribution.mean
+    except NotImplementedError:
+        return None

@@ -23,7 +23,7 @@ VERSION = 1
 SCENE, MOST_ROWS = "scene.json", 100_000
 ROWS_FOR_SCALE = 200
 # Cells across, of the picture behind a map of two latents.
-SIDE = 40
+SIDE = 28
 
 
 @dataclass(frozen=True)

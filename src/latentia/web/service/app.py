@@ -91,7 +91,7 @@ def _guard(app: FastAPI, options: Options, metrics: Metrics, paths: frozenset[st
     if options.rate is not None:
         app.add_middleware(Rate, rate=options.rate, burst=options.burst)
     if options.is_local:
-        app.add_middleware(Hosts, names=options.hosts)
+        app.add_middleware(Hosts, names=(options.host, *options.hosts))
     app.add_middleware(Observed, metrics=metrics, paths=paths)
     app.add_middleware(SafeHeaders)
 
