@@ -23,6 +23,7 @@ const THOUSANDS = /^[+-]?\d{1,3}([,'\u2019 \u00a0\u202f]\d{3})+(\.\d*)?$/;
 const GROUPING = /[,'\u2019 \u00a0\u202f]/g;
 const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2}(?:\.\d{1,9})?))?(?:(Z)|([+-])(\d{2}):?(\d{2}))?)?$/;
 const DAY = 86_400_000;
+const FARTHEST_DAY = 106_751;
 const LARGEST = 1e30;
 const FARTHEST = 1e4;
 const FLOAT32 = 2 ** -24;
@@ -79,9 +80,12 @@ function day(text) {
   const midnight = new Date(start).setUTCFullYear(year, month - 1, date);
   const found = new Date(midnight);
   const real = found.getUTCMonth() === month - 1 && found.getUTCDate() === date;
-  if (!real || hours > 23 || minutes > 59 || seconds >= 60) return NaN;
-  const away = parts[8] ? (parts[8] === "-" ? -1 : 1) * (Number(parts[9]) * 60 + Number(parts[10])) : 0;
-  return midnight / DAY + ((hours * 60 + minutes - away) * 60 + seconds) / 86_400;
+  const zone = [Number(parts[9] ?? 0), Number(parts[10] ?? 0)];
+  if (!real || hours > 23 || minutes > 59 || seconds >= 60 || zone[0] > 23 || zone[1] > 59) return NaN;
+  const away = parts[8] ? (parts[8] === "-" ? -1 : 1) * (zone[0] * 60 + zone[1]) : 0;
+  const days = midnight / DAY + ((hours * 60 + minutes - away) * 60 + seconds) / 86_400;
+  // Beyond, nanoseconds do not fit 64 bits, and the library reads no date either.
+  return Math.abs(days) < FARTHEST_DAY ? days : NaN;
 }
 
 /**
