@@ -58,7 +58,7 @@ def test_it_opens_with_a_row_and_says_which(browser: Any, service: Service, scen
         seen.shows(BIG, picture(scene, scene.codes[row]))
         label = scene.about["label_names"][scene.labels[row]]
         place = f"train row {row}" if row < 120 else f"test row {row - 120}"
-        assert seen.page.locator("#status").inner_text().startswith(f"Nearest row: {label} ({place}), 0.00 away")
+        assert seen.page.locator("#status").inner_text().startswith(f"At {label} ({place})")
         assert seen.page.title() == "fake-image · Latentia"
         assert "All 240 rows, 6 latents, 5 in use" in seen.page.locator("#lead").inner_text()
 

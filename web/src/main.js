@@ -83,7 +83,7 @@ function headline({ about, n }, where) {
   byId("lead").textContent = `${rows[0].toUpperCase()}${rows.slice(1)}, ${latents}${use}. Decoded ${where}.`;
   const names = about.plane.names;
   const share = about.plane.share ? `${Math.round(100 * about.plane.share)} % of the variance` : "";
-  byId("axes").textContent = [names[0] && `→ ${names[0]}`, names[1] && `↑ ${names[1]}`, share].filter(Boolean).join("   ");
+  byId("axes").textContent = [names[0] && `→ ${names[0]}`, names[1] && `↑ ${names[1]}`, share].filter(Boolean).join(" · ");
   byId("notes").textContent = (about.notes ?? []).join(" ");
 }
 

@@ -4,6 +4,7 @@ import { gzipSync } from "node:zlib";
 
 import { nest } from "../src/backends/nest.js";
 import { unpacked } from "../src/backends/unpacked.js";
+import { strideOf } from "../src/map/behind.js";
 import { fitted, toPlane, toScreen, zoomed } from "../src/map/camera.js";
 import { rowColours, scoreRange } from "../src/map/colours.js";
 import { makeGrid } from "../src/map/grid.js";
@@ -58,6 +59,13 @@ test("what lies under the pointer stays there through a zoom, within limits", ()
   assert.equal(closer.scale, 111);
   toPlane(closer, 100, 50).forEach((v, i) => assert.ok(Math.abs(v - toPlane(camera, 100, 50)[i]) < 1e-9));
   assert.equal(zoomed(camera, 1e9, 0, 0, [1, 1000]).scale, 1000);
+});
+
+test("pictures behind the map are as many as can be seen", () => {
+  assert.equal(strideOf(40, 12), 4);
+  assert.equal(strideOf(40, 10), 5);
+  assert.equal(strideOf(40, 50), 1);
+  assert.equal(strideOf(40, 0.1), 40);
 });
 
 test("one stray row does not shrink the map", () => {

@@ -1,6 +1,19 @@
-// What is decoded all over the plane, as a picture under the points; for two latents.
+// What is decoded all over the plane, as pictures under the points; for two latents.
 
 import { toScreen } from "./camera.js";
+
+const SMALLEST = 46;
+const FILLED = 0.94;
+
+/**
+ * Every how many cells a picture is drawn, so that none is smaller than can be seen.
+ * @param {number} side cells a side
+ * @param {number} pixels of the smaller side of a cell
+ */
+export function strideOf(side, pixels) {
+  for (let k = 1; k < side; k += 1) if (side % k === 0 && k * pixels >= SMALLEST) return k;
+  return side;
+}
 
 /**
  * @param {HTMLCanvasElement} canvas
@@ -11,12 +24,13 @@ export function paintBehind(canvas, scene) {
   const context = canvas.getContext("2d");
   if (!manifold || !context) return { ready: Promise.resolve(), paint() {} };
   if (image?.invert) canvas.classList.add("ink");
-  const picture = new Image();
+  const sheet = new Image();
   const ready = new Promise((/** @type {(value: void) => void} */ done) => {
-    picture.onload = () => done();
-    picture.onerror = () => done();
+    sheet.onload = () => done();
+    sheet.onerror = () => done();
   });
-  picture.src = scene.file(manifold.file);
+  sheet.src = scene.file(manifold.file);
+  const { low, high, side } = manifold;
   return {
     ready,
     /**
@@ -27,12 +41,24 @@ export function paintBehind(canvas, scene) {
     paint(camera, shown, ratio) {
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, camera.width, camera.height);
-      if (!shown || !picture.complete || !picture.naturalWidth) return;
-      const [left, top] = toScreen(camera, manifold.low[0], manifold.high[1]);
-      const [right, bottom] = toScreen(camera, manifold.high[0], manifold.low[1]);
-      context.imageSmoothingEnabled = true;
+      if (!shown || !sheet.complete || !sheet.naturalWidth) return;
+      const [left, top] = toScreen(camera, low[0], high[1]);
+      const [right, bottom] = toScreen(camera, high[0], low[1]);
+      const [wide, tall] = [(right - left) / side, (bottom - top) / side];
+      const [w, t] = [sheet.naturalWidth / side, sheet.naturalHeight / side];
+      const stride = strideOf(side, Math.min(wide, tall));
+      const by = FILLED * Math.min((stride * wide) / w, (stride * tall) / t);
+      context.imageSmoothingEnabled = by * ratio < 2;
       context.imageSmoothingQuality = "high";
-      context.drawImage(picture, left, top, right - left, bottom - top);
+      for (let line = stride >> 1; line < side; line += stride) {
+        for (let column = stride >> 1; column < side; column += stride) {
+          // Around its own place, which an even stride does not put into the middle of what it stands for.
+          const x = left + (column + 0.5) * wide - (by * w) / 2;
+          const y = top + (line + 0.5) * tall - (by * t) / 2;
+          if (x > camera.width || y > camera.height || x + by * w < 0 || y + by * t < 0) continue;
+          context.drawImage(sheet, column * w, line * t, w, t, x, y, by * w, by * t);
+        }
+      }
     },
   };
 }

@@ -64,7 +64,7 @@ export function makeMap(scene, store, renderer, say) {
     const ratio = window.devicePixelRatio || 1;
     const closer = Math.min(Math.max(camera.scale / home.scale, 1) ** 0.35, 3);
     const size = Math.max(2.4, Math.min(9, 30 / Math.max(scene.n, 1) ** 0.22)) * closer;
-    painter.paint(camera, { size, strength: withPictures() ? 0.55 : 0.82, ratio });
+    painter.paint(camera, { size, strength: withPictures() ? 0.5 : 0.82, ratio });
     behind.paint(camera, withPictures(), ratio);
     mark();
   });

@@ -34,7 +34,7 @@ export function drawMarks(context, camera, marks, points, colour) {
   const ink = colour("--ink");
   context.clearRect(0, 0, camera.width, camera.height);
   context.lineJoin = "round";
-  if (marks.rings) drawRings(context, camera, colour("--off"));
+  if (marks.rings && !marks.quiet) drawRings(context, camera, colour("--off"));
   if (!marks.quiet) for (const name of marks.names) drawName(context, at(name.at), name.name, ink, paper);
   for (const group of marks.groups) drawGroup(context, camera, group.rows, points, ink);
   if (marks.path.length > 1) {

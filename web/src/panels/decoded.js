@@ -8,6 +8,7 @@ import { newestWins } from "../newest.js";
 import { timed } from "../timing.js";
 
 const OFF = 0.02;
+const HERE = 1e-6;
 
 /** @param {import("../explorer.js").Explorer} explorer */
 export function decodedPanel({ scene, store, renderer, map, decode, say, trouble }) {
@@ -58,7 +59,8 @@ export function decodedPanel({ scene, store, renderer, map, decode, say, trouble
     const [found] = nearest(scene.codes, scene.d, store.z, 1);
     if (!found) return;
     const label = scene.labelOf(found.row);
-    const words = [label ? `Nearest row: ${label}` : "Nearest row", `(${scene.placeOf(found.row)}), ${few(found.distance)} away`].join(" ");
+    const name = label ? `${label} (${scene.placeOf(found.row)})` : scene.placeOf(found.row);
+    const words = found.distance < HERE ? `At ${name}` : `Nearest row: ${name}, ${few(found.distance)} away`;
     status.textContent = `${words}${away > OFF ? `; ${few(away)} off the map’s plane` : ""}.`;
     if (found.row === row) return;
     row = found.row;

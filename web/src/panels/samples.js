@@ -4,15 +4,16 @@ import { byId, few, h, rested, spoken } from "../dom.js";
 import { samples } from "../math/random.js";
 import { newestWins } from "../newest.js";
 
-const DRAWS = 12;
+const DRAWS = { image: 12, table: 6 };
 
 /** @param {import("../explorer.js").Explorer} explorer */
 export function samplesPanel({ scene, store, renderer, decode, trouble, say }) {
   const list = byId("samples");
+  const n = DRAWS[/** @type {keyof typeof DRAWS} */ (scene.about.kind)] ?? 6;
   /** @type {Float32Array[]} */
   let zs = [];
   let seed = 1;
-  const cells = Array.from({ length: DRAWS }, (_, k) => {
+  const cells = Array.from({ length: n }, (_, k) => {
     const view = renderer.view(scene, "small");
     list.append(h("li", {}, h("button", { type: "button", class: "cell", onclick: () => zs[k] && store.go(zs[k].slice(), "draw") }, spoken(`Go to draw ${k + 1}`), view.element)));
     return view;
@@ -23,7 +24,7 @@ export function samplesPanel({ scene, store, renderer, decode, trouble, say }) {
     trouble,
   );
   const redraw = () => {
-    zs = samples(scene.prior, scene.d, DRAWS, Number(heat.value), seed);
+    zs = samples(scene.prior, scene.d, n, Number(heat.value), seed);
     ask(zs);
   };
   const shown = h("output", { for: "temperature", class: "number", text: few(1) });
@@ -50,7 +51,7 @@ export function samplesPanel({ scene, store, renderer, decode, trouble, say }) {
       onclick: () => {
         seed += 1;
         redraw();
-        say(`${DRAWS} other draws from the prior.`);
+        say(`${n} other draws from the prior.`);
       },
     }),
   );

@@ -44,5 +44,5 @@ export function makePad(about, changed) {
   });
   for (const type of /** @type {const} */ (["pointerup", "pointercancel"])) canvas.addEventListener(type, () => (last = null));
   const again = h("button", { type: "button", class: "quiet", onclick: clear, text: "Clean the sheet" });
-  return h("figure", { class: "padded" }, canvas, h("figcaption", {}, "or draw one · ", again));
+  return h("figure", {}, h("div", { class: "sheet" }, canvas), h("figcaption", {}, "or draw one · ", again));
 }

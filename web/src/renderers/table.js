@@ -31,8 +31,9 @@ function card(columns) {
   const lines = columns.map((column) => {
     const text = h("td", { class: "value" });
     const bar = h("span", { class: "bar" });
-    const beside = h("span", { class: "aside" });
-    const line = h("tr", {}, h("th", { scope: "row", text: column.name }), text, h("td", { class: "how" }, h("span", { class: "track", "aria-hidden": "true" }, bar), beside));
+    // Of numbers there is nothing more to say.
+    const beside = column.states?.length ? h("span", { class: "aside" }) : null;
+    const line = h("tr", {}, h("th", { scope: "row", title: column.name, text: column.name }), text, h("td", { class: "how" }, h("span", { class: "track", "aria-hidden": "true" }, bar), beside));
     return { line, text, bar, beside };
   });
   const element = h(
@@ -48,7 +49,7 @@ function card(columns) {
         const { text, bar, beside } = lines[j];
         text.textContent = cell.text;
         bar.style.width = cell.share === null ? "0" : `${(100 * cell.share).toFixed(1)}%`;
-        beside.textContent = cell.chances ? inChances(cell.chances) : "";
+        if (beside && cell.chances) beside.textContent = beside.title = inChances(cell.chances);
       });
     },
   };
