@@ -187,7 +187,11 @@ def test_bodies_of_all_together_are_limited(run: Run) -> None:
     told = post(app, "/v1/decode", {"z": Z * 100})
     refused(told, 503)
     assert told.headers["retry-after"] == "1"
-    assert post(app, "/v1/decode", {"z": Z}).status_code == 200, "what was held is given back"
+
+    async def ask(client: httpx2.AsyncClient) -> set[int]:
+        return {(await client.post("/v1/decode", json={"z": Z})).status_code for _ in range(60)}
+
+    assert talk(app, ask) == {200}, "what was held is given back"
 
 
 def test_only_those_who_know_the_token_are_answered(run: Run) -> None:

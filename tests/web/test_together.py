@@ -37,7 +37,9 @@ class Held:
 
         def held(z: Any) -> torch.Tensor:
             self.began.set()
-            assert self.leave.wait(20)
+            if not self.leave.wait(10):
+                self.leave.set()  # the loop that would have given it was waiting here
+                raise TimeoutError
             self.sizes.append(len(z))
             return decode(z)
 
