@@ -66,8 +66,12 @@ class Visit:
             const { width, height } = canvas;
             return [height, width, [...canvas.getContext("2d").getImageData(0, 0, width, height).data]];
         }"""
-        height, width, values = self.page.locator(selector).first.evaluate(script)
-        rgba = np.array(values, np.uint8).reshape(height, width, 4)
+        for _ in range(60):
+            height, width, values = self.page.locator(selector).first.evaluate(script)
+            rgba = np.array(values, np.uint8).reshape(height, width, 4)
+            if rgba[..., 3].any():
+                break
+            self.page.wait_for_timeout(50)  # nothing was drawn yet
         assert (rgba[..., 0] == rgba[..., 1]).all() and (rgba[..., 3] == 255).all()
         return rgba[..., 0]
 
