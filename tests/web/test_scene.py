@@ -132,6 +132,8 @@ def test_two_latents_are_shown_as_they_are_over_the_whole_plane_decoded(tmp_path
     assert (plane["axes"], plane["center"], plane["share"]) == ([[1, 0], [0, 1]], [0, 0], None)
     np.testing.assert_array_equal(numbers(tmp_path, "points"), numbers(tmp_path, "codes"))
     side, (u0, v0), (u1, v1) = manifold["side"], manifold["low"], manifold["high"]
+    ends = {entry["index"]: (entry["low"], entry["high"]) for entry in said["latents"]}
+    assert ends == {0: (u0, u1), 1: (v0, v1)}
     sheet = np.asarray(Image.open(tmp_path / manifold["file"]))
     assert sheet.shape == (side * 6, side * 5)
     assert np.abs(sheet[:6, :5].astype(float) - sheet[-6:, :5]).max() > 50
