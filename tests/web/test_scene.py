@@ -123,13 +123,20 @@ def test_many_rows_take_several_sheets_and_large_pictures_are_averaged_down(tmp_
 
 def test_two_latents_are_shown_as_they_are_over_the_whole_plane_decoded(tmp_path: Path) -> None:
     run = a_run(pictures(), latents=2)
+    with torch.no_grad():
+        # So that pictures differ from place to place.
+        for p in run.model.parameters():
+            p.mul_(3)
     said = write_scene(run, tmp_path).about
     plane, manifold = said["plane"], said["manifold"]
     assert (plane["axes"], plane["center"], plane["share"]) == ([[1, 0], [0, 1]], [0, 0], None)
     np.testing.assert_array_equal(numbers(tmp_path, "points"), numbers(tmp_path, "codes"))
     side, (u0, v0), (u1, v1) = manifold["side"], manifold["low"], manifold["high"]
+    ends = {entry["index"]: (entry["low"], entry["high"]) for entry in said["latents"]}
+    assert ends == {0: (u0, u1), 1: (v0, v1)}
     sheet = np.asarray(Image.open(tmp_path / manifold["file"]))
     assert sheet.shape == (side * 6, side * 5)
+    assert np.abs(sheet[:6, :5].astype(float) - sheet[-6:, :5]).max() > 50
     for down, across in ((0, 0), (3, side - 1), (side - 1, 2)):
         z = [u0 + (across + 0.5) * (u1 - u0) / side, v1 - (down + 0.5) * (v1 - v0) / side]
         want = (run.decode(torch.tensor([z]))[0, 0] * 255).round().numpy()
@@ -141,6 +148,8 @@ def test_a_run_on_an_array_that_is_loaded_again_has_latents_and_pictures_but_no_
     said = about(tmp_path / "scene")
     assert (said["rows"], said["splits"], said["thumbs"], said["kind"]) == (0, {}, None, "image")
     assert "array" in scene.why_no_rows or "no named data set" in scene.why_no_rows
+    # The reason may name files; what is published does not.
+    assert said["rows_of"] == "no rows: those that the run was fitted on are not at hand"
     assert str(tmp_path) not in (tmp_path / "scene" / "scene.json").read_text()
     assert [entry["low"] for entry in said["latents"]] == [-3, -3, -3]
     assert len(said["plane"]["axes"]) == 2
@@ -216,6 +225,9 @@ def test_another_prior_comes_as_a_bank_and_a_discrete_z_with_sliders_of_whole_st
     assert said["prior"]["kind"] == "bank"
     assert said["prior"]["temperature"] == (support == "real")
     bank = torch.from_numpy(numbers(tmp_path, "prior").copy())
+    torch.manual_seed(1)
+    write_scene(run, tmp_path / "again")
+    assert (tmp_path / "prior.bin").read_bytes() == (tmp_path / "again" / "prior.bin").read_bytes()
     assert bank.shape == (said["prior"]["draws"], width)
     if support == "real":
         prior_mean, sd = run.model.prior().mean.detach(), run.model.prior().stddev.detach()

@@ -157,7 +157,7 @@ def _manifold(run: Run, domain: Domain, of_latents: list[dict[str, Any]], suppor
     if tuple(run.model.z_shape) != (2,) or support != "real":
         return None
     ends = sorted(of_latents, key=lambda entry: entry["index"])
-    (u0, v0), (u1, v1) = ([entry[end] for entry in ends] for end in ("low", "high"))
+    (u0, u1), (v0, v1) = ((entry["low"], entry["high"]) for entry in ends)
     file = domain.behind(grid((u0, v0), (u1, v1), SIDE), run)
     return None if file is None else {"file": file.name, "low": [u0, v0], "high": [u1, v1], "side": SIDE}
 
