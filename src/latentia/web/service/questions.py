@@ -128,10 +128,8 @@ def _ways(about: About) -> dict[str, Any]:
 
 
 def _row(columns: list[str]) -> Any:
-    """Cells by column, of which one at least is the run's; that is seen to when rows are read."""
-    told = {} if len(columns) > MOST_NAMED else {"anyOf": [{"required": [name]} for name in columns]}
-    cell = TypeAdapter(Cell).json_schema()
-    named: dict[str, Any] = {"properties": dict.fromkeys(columns[:MOST_NAMED], cell), **told}
+    """Cells by column, the run's own named; others are ignored, as long as there is one of the run's in some row."""
+    named: dict[str, Any] = {"properties": dict.fromkeys(columns[:MOST_NAMED], TypeAdapter(Cell).json_schema())}
     return Annotated[dict[Name, Cell], Field(min_length=1, max_length=MOST_CELLS, json_schema_extra=named)]
 
 
