@@ -1,4 +1,4 @@
-"""How smooth the explorer's page is: from a hand's move to the pixels, and the frames of a map of 100,000 points while it is moved.
+"""How smooth the explorer's page is: from a hand's move to the pixels, and frames while 100,000 points are moved.
 
     python -m benchmarks.explorer_page            both, with a service that answers at once
     python -m benchmarks.explorer_page URL        hand to pixels on a page that runs somewhere
@@ -15,9 +15,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from helpers.browsing import chromium, visit
-from helpers.fake_explorer import write_scene
-from helpers.fake_service import serve
+from helpers.browsing import chromium, visit  # pyright: ignore[reportMissingImports]
+from helpers.fake_explorer import write_scene  # pyright: ignore[reportMissingImports]
+from helpers.fake_service import serve  # pyright: ignore[reportMissingImports]
 
 PAGE = Path(str(files("latentia.web"))) / "page"
 MANY = 100_000

@@ -11,7 +11,16 @@ from PIL import Image
 SIDE = 8
 LABELS = ("ant", "bee", "cat")
 COLUMNS = [
-    {"name": "age", "kind": "real", "dtype": "int64", "shift": 40.0, "scale": 12.0, "low": 18.0, "high": 80.0, "whole": True},
+    {
+        "name": "age",
+        "kind": "real",
+        "dtype": "int64",
+        "shift": 40.0,
+        "scale": 12.0,
+        "low": 18.0,
+        "high": 80.0,
+        "whole": True,
+    },
     {"name": "income", "kind": "positive", "dtype": "float64", "shift": 8.0, "scale": 0.5, "low": 500.0, "high": 20000.0},
     {"name": "member", "kind": "binary", "dtype": "object", "states": ["no", "yes"]},
     {"name": "town", "kind": "category", "dtype": "object", "states": ["Aachen", "Bonn", "Cologne"]},
@@ -62,7 +71,7 @@ class FakeModel:
                 for of in (inputs, outputs)
             ]
             tensors = [numpy_helper.from_array(np.asarray(v, np.float32), k) for k, v in held.items()]
-            graph = helper.make_graph(nodes, name, *ports, tensors)
+            graph = helper.make_graph(nodes, name, ports[0], ports[1], tensors)
             model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
             onnx.save(model, str(folder / f"{name}.onnx"))
 
@@ -111,9 +120,7 @@ class FakeScene:
     labels: np.ndarray
 
 
-def write_scene(
-    folder: Path, kind: str = "image", n_latents: int = 6, rows: int = 240, backend: str = "http"
-) -> FakeScene:
+def write_scene(folder: Path, kind: str = "image", n_latents: int = 6, rows: int = 240, backend: str = "http") -> FakeScene:
     """A scene of three clusters of rows."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(3)

@@ -1,4 +1,4 @@
-"""The explorer's page, a scene and a model behind addresses on this computer, small enough for a test to stop and start at will."""
+"""The explorer's page, a scene and a model behind an address on this computer, which a test can hold up or make refuse."""
 
 import json
 from collections.abc import Iterator
@@ -57,6 +57,8 @@ def serve(page: Path, scene: FakeScene, model: bool = True) -> Iterator[Service]
 
 class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Or a small answer waits for the acknowledgement of its own headers.
+    disable_nagle_algorithm = True
 
     def __init__(self, *args: Any, page: Path, scene: FakeScene, state: Service, model: bool) -> None:
         self.page, self.scene, self.state, self.model = page, scene, state, model
@@ -102,4 +104,9 @@ class _Handler(SimpleHTTPRequestHandler):
 def _values(row: dict[str, Any]) -> list[float]:
     """A row's cells in a way of this model's own, which only has to move with the cells."""
     town = [float(row["town"] == state) for state in COLUMNS[3]["states"]]
-    return [float(row["age"] or 0) / 100, float((row["income"] or "0").replace(",", "")) / 1e4, float(row["member"] == "yes"), *town]
+    return [
+        float(row["age"] or 0) / 100,
+        float((row["income"] or "0").replace(",", "")) / 1e4,
+        float(row["member"] == "yes"),
+        *town,
+    ]

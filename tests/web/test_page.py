@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.browsing import PHONE, chromium, visit
-from helpers.fake_explorer import SIDE, FakeScene, grey, write_scene
-from helpers.fake_service import Service, serve
 from PIL import Image
 from torch.distributions import Independent, Normal
 
+from helpers.browsing import PHONE, chromium, visit
+from helpers.fake_explorer import SIDE, FakeScene, grey, write_scene
+from helpers.fake_service import Service, serve
 from latentia.evaluation.paths import between
 
 pytest.importorskip("playwright.sync_api")
@@ -176,7 +176,8 @@ def test_a_picture_of_ones_own_is_encoded(browser: Any, service: Service, scene:
         names = seen.page.locator("#own-answer .neighbours button").evaluate_all("(all) => all.map((b) => b.title)")
         rows = [f"train row {i}" if i < 120 else f"test row {i - 120}" for i in nearest]
         assert [name.split(", ")[1] for name in names] == rows
-        assert f"{mean[0, 0]:.2f} ± {sd[0, 0]:.2f}".replace("-", "−") in seen.page.locator("#own-answer .bars").inner_text()
+        first = f"{mean[0, 0]:.2f} ± {sd[0, 0]:.2f}".replace("-", "\N{MINUS SIGN}")
+        assert first in seen.page.locator("#own-answer .bars").inner_text()
 
 
 def test_a_view_can_be_shared(browser: Any, service: Service, scene: FakeScene) -> None:
@@ -196,7 +197,9 @@ def test_a_view_can_be_shared(browser: Any, service: Service, scene: FakeScene) 
         again.drag((300, 300), (300, 310))
         there = again.place()
         np.testing.assert_array_equal(there["b"], place["b"])
-        np.testing.assert_allclose([float(v) for v in there["view"].split(",")], [float(v) for v in place["view"].split(",")])
+        np.testing.assert_allclose(
+            [float(v) for v in there["view"].split(",")], [float(v) for v in place["view"].split(",")]
+        )
 
 
 def test_what_is_copied_as_python_is_the_place(browser: Any, service: Service, scene: FakeScene) -> None:

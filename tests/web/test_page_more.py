@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from helpers.browsing import DESKTOP, PHONE, chromium, visit
 from helpers.fake_explorer import FakeScene, grey, write_scene
 from helpers.fake_service import Service, serve
@@ -181,12 +182,14 @@ def test_a_refusal_is_shown_as_the_sentence_it_is(browser: Any, service: Service
 @pytest.mark.parametrize(("kind", "viewport"), [("image", DESKTOP), ("table", PHONE)])
 def test_axe_finds_nothing_serious(browser: Any, tmp_path: Path, scheme: str, kind: str, viewport: Any) -> None:
     scene = write_scene(tmp_path / "scene", kind=kind)
-    with serve(PAGE, scene) as service, visit(browser, service.url, viewport=viewport, color_scheme=scheme) as seen:
+    # Without motion, so that no colour is seen on its way to another.
+    look = {"viewport": viewport, "color_scheme": scheme, "reduced_motion": "reduce"}
+    with serve(PAGE, scene) as service, visit(browser, service.url, **look) as seen:
         seen.page.locator("#sliders summary").click()
         if kind == "table":
             seen.page.get_by_role("button", name="Fill in the nearest row").click()
             seen.page.locator("#own-answer").wait_for()
-        seen.page.wait_for_timeout(3200)
+        seen.page.wait_for_timeout(300)
         seen.page.evaluate(AXE.read_text(encoding="utf-8"))
         found = seen.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
         bad = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]

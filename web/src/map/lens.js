@@ -1,6 +1,6 @@
 // The small card beside the pointer: a glance at the row there.
 
-import { h } from "../dom.js";
+import { few, h } from "../dom.js";
 
 /**
  * @param {HTMLElement} ground
@@ -25,7 +25,7 @@ export function makeLens(ground, scene, renderer) {
         ...[
           renderer.glance(scene, row),
           h("p", { class: "said", text: label ? `${label} · ${scene.placeOf(row)}` : scene.placeOf(row) }),
-          score === null ? null : h("p", { class: "faint", text: `${scene.about.score_name}: ${score.toFixed(1)}` }),
+          score === null ? null : h("p", { class: "faint", text: `${scene.about.score_name}: ${few(score, 1)}` }),
         ].filter((part) => part !== null),
       );
       const { offsetWidth: wide, offsetHeight: high } = lens;

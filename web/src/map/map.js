@@ -8,6 +8,7 @@ import { rowColours } from "./colours.js";
 import { flatPainter } from "./flat.js";
 import { makeGrid } from "./grid.js";
 import { listen } from "./hand.js";
+import { makeHere } from "./here.js";
 import { makeLens } from "./lens.js";
 import { drawMarks } from "./marks.js";
 import { medians } from "./medians.js";
@@ -38,6 +39,7 @@ export function makeMap(scene, store, renderer, say) {
   const layers = /** @type {HTMLCanvasElement[]} */ ([...ground.querySelectorAll("canvas.layer")]);
   if (painter.how !== "WebGL") byId("map-note").textContent = "This browser offers no WebGL, so the map is drawn a little more slowly; all else is the same.";
   const nearestTo = makeGrid(scene.points);
+  const here = makeHere(ground);
   const lens = makeLens(ground, scene, renderer);
   const behind = paintBehind(under, scene);
   const names = medians(scene);
@@ -66,8 +68,11 @@ export function makeMap(scene, store, renderer, say) {
     const size = Math.max(2.4, Math.min(9, 30 / Math.max(scene.n, 1) ** 0.22)) * closer;
     painter.paint(camera, { size, strength: withPictures() ? 0.5 : 0.82, ratio });
     behind.paint(camera, withPictures(), ratio);
+    stand();
     mark();
   });
+
+  const stand = framed(() => here.put(camera, at(store.z)));
 
   const mark = framed(() => {
     const ratio = window.devicePixelRatio || 1;
@@ -78,7 +83,6 @@ export function makeMap(scene, store, renderer, say) {
       context,
       camera,
       {
-        here: at(store.z),
         a: store.a && at(store.a),
         b: store.b && at(store.b),
         path,
@@ -218,7 +222,7 @@ export function makeMap(scene, store, renderer, say) {
 
   store.on("look", recolour);
   store.on("theme", recolour);
-  store.on("z", mark);
+  store.on("z", stand);
   store.on("pins", mark);
   store.on("given", mark);
   store.on("groups", mark);

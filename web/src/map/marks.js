@@ -1,13 +1,13 @@
-// What is drawn over the points: where one is, the pins and the way between them, a posterior's spread, a line being drawn.
+// What is drawn over the points: the pins and the way between them, a posterior's spread, a line being drawn.
 
 import { toScreen } from "./camera.js";
 
 const HALF_AND_MOST = [1.177, 2.448];
 const WITHIN_95 = 2.448;
+const MOST_CIRCLES = 500;
 
 /**
  * @typedef {object} Marks
- * @property {[number, number]} here
  * @property {[number, number] | null} a
  * @property {[number, number] | null} b
  * @property {[number, number][]} path
@@ -52,7 +52,6 @@ export function drawMarks(context, camera, marks, points, colour) {
   if (marks.hover) ring(context, at(marks.hover), 7, ink, paper, 2);
   if (marks.a) pin(context, at(marks.a), "A", ink, paper);
   if (marks.b) pin(context, at(marks.b), "B", ink, paper);
-  here(context, at(marks.here), colour("--best"), paper);
 }
 
 /**
@@ -98,26 +97,6 @@ function ring(context, [x, y], radius, colour, paper, wide) {
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
   halo(context, paper, colour, wide);
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {[number, number]} at
- * @param {string} colour
- * @param {string} paper
- */
-function here(context, [x, y], colour, paper) {
-  for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-    context.beginPath();
-    context.moveTo(x + 9 * dx, y + 9 * dy);
-    context.lineTo(x + 17 * dx, y + 17 * dy);
-    halo(context, paper, colour, 2);
-  }
-  ring(context, [x, y], 8, colour, paper, 2.6);
-  context.beginPath();
-  context.arc(x, y, 2.2, 0, 2 * Math.PI);
-  context.fillStyle = colour;
-  context.fill();
 }
 
 /**
@@ -209,7 +188,7 @@ function drawGroup(context, camera, rows, points, ink) {
   context.globalAlpha = 0.55;
   context.beginPath();
   // More than these would be one blot.
-  const stride = Math.ceil(rows.length / 4000);
+  const stride = Math.ceil(rows.length / MOST_CIRCLES);
   for (let k = 0; k < rows.length; k += stride) {
     const [x, y] = toScreen(camera, points[2 * rows[k]], points[2 * rows[k] + 1]);
     context.moveTo(x + 4, y);

@@ -1,6 +1,6 @@
 // A slider for each latent, in the order of what they say; those that say nothing are folded away.
 
-import { byId, few, h, latentName } from "../dom.js";
+import { byId, few, framed, h, latentName } from "../dom.js";
 import { slid, valueOf } from "../support.js";
 
 const AT_ONCE = 10;
@@ -44,13 +44,13 @@ export function latentsPanel({ scene, store }) {
     ...folded(dead.length === 1 ? "One that the model does not use" : `${dead.length} that the model does not use`, dead),
   );
   if (!active.length) box.prepend(h("p", { class: "faint", text: "No latent says anything about a row." }));
-  const follow = () => {
+  const follow = framed(() => {
     for (const { latent, range, value } of sliders) {
       const v = valueOf(latent, store.z);
       range.value = String(v);
       value.textContent = latent.step ? String(Math.round(v)) : few(v);
     }
-  };
+  });
   store.on("z", follow);
   follow();
 }

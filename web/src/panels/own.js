@@ -5,7 +5,7 @@ import { nearest } from "../math/nearest.js";
 import { newestWins } from "../newest.js";
 import { columnsOf } from "../support.js";
 
-const NEIGHBOURS = 8;
+const NEIGHBOURS = { image: 8, table: 4 };
 const BARS = 10;
 
 /** @param {import("../explorer.js").Explorer} explorer */
@@ -19,6 +19,7 @@ export function ownPanel({ scene, store, renderer, backend, map, decode, say, tr
     byId("own-input").append(h("p", { class: "faint", text: why || "This run has no encoder." }));
     return;
   }
+  const n = NEIGHBOURS[/** @type {keyof typeof NEIGHBOURS} */ (scene.about.kind)] ?? 4;
   const view = renderer.view(scene, "small");
   const bars = h("ol", { class: "bars" });
   const near = h("ul", { class: "neighbours" });
@@ -39,7 +40,7 @@ export function ownPanel({ scene, store, renderer, backend, map, decode, say, tr
     ({ mean, sd, x }) => {
       answer.hidden = false;
       view.draw(x);
-      const rows = nearest(scene.codes, scene.d, mean, NEIGHBOURS);
+      const rows = nearest(scene.codes, scene.d, mean, n);
       store.set("given", { given: { mean, sd, neighbours: rows.map((r) => r.row) } });
       store.go(mean.slice(), "own");
       drawBars(mean, sd);
