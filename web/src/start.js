@@ -4,6 +4,8 @@ import { codeOf } from "./scene.js";
 import { nearest } from "./math/nearest.js";
 import { meanOf } from "./math/groups.js";
 
+const MOST_LABELS = 30;
+
 /**
  * @param {import("./types.js").Scene} scene
  * @returns {{z: Float32Array, a: Float32Array, b: Float32Array}}
@@ -22,7 +24,7 @@ export function beginning(scene) {
 }
 
 /**
- * The typical rows of the first and the last label; without labels, the ends along the map.
+ * The typical rows of the two labels that lie farthest apart; without labels, the ends along the map.
  * @param {import("./types.js").Scene} scene
  * @returns {[number, number]}
  */
@@ -38,8 +40,29 @@ function twoRows(scene) {
       rows.forEach((row, k) => held.set(codes.subarray(row * d, (row + 1) * d), k * d));
       return rows[nearest(held, d, meanOf(codes, d, rows), 1)[0]?.row ?? 0];
     };
-    return [typical(kinds[0]), typical(kinds[kinds.length - 1])];
+    return farthest(kinds.slice(0, MOST_LABELS).map(typical), codes, d);
   }
   const order = Uint32Array.from({ length: n }, (_, i) => i).sort((i, j) => points[2 * i] - points[2 * j]);
   return [order[Math.floor(0.02 * (n - 1))], order[Math.ceil(0.98 * (n - 1))]];
+}
+
+/**
+ * The two rows whose codes are farthest from each other, in their order.
+ * @param {number[]} rows
+ * @param {Float32Array} codes
+ * @param {number} d
+ * @returns {[number, number]}
+ */
+function farthest(rows, codes, d) {
+  /** @type {[number, number]} */
+  let found = [rows[0], rows[1]];
+  let most = -1;
+  rows.forEach((a, i) =>
+    rows.slice(i + 1).forEach((b) => {
+      let squares = 0;
+      for (let k = 0; k < d; k += 1) squares += (codes[a * d + k] - codes[b * d + k]) ** 2;
+      if (squares > most) [most, found] = [squares, [a, b]];
+    }),
+  );
+  return found;
 }
