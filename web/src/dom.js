@@ -74,7 +74,8 @@ export function framed(call) {
  * @param {number} decimals
  */
 export function few(value, decimals = 2) {
-  return value.toFixed(decimals).replace("-", "−");
+  // Without a sign before what is rounded to nothing.
+  return value.toFixed(decimals).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
 }
 
 /** @param {number} n */

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 
 import { nest } from "../src/backends/nest.js";
+import { few } from "../src/dom.js";
 import { unpacked } from "../src/backends/unpacked.js";
 import { strideOf } from "../src/map/behind.js";
 import { fitted, toPlane, toScreen, zoomed } from "../src/map/camera.js";
@@ -165,4 +166,9 @@ test("colours tell labels and scores apart, and dim what does not stand out", ()
   assert.notDeepEqual(score.slice(0, 3), score.slice(12, 15));
   assert.ok(score[11] < 100, "no score, no colour");
   assert.deepEqual(scoreRange(Float32Array.of(NaN)), [0, 1]);
+});
+
+test("numbers for people have a minus sign only where there is something below nothing", () => {
+  assert.deepEqual([-0.001, 0, -1.5, 2.345].map((v) => few(v)), ["0.00", "0.00", "−1.50", "2.35"]);
+  assert.equal(few(-0.4, 0), "0");
 });
