@@ -71,3 +71,13 @@ def test_what_is_saved_is_not_written_over() -> None:
     mass = both(logits, 1)[0].log_prob(torch.ones(3, 4)).sum()
     slopes = [torch.autograd.grad(mass, logits, retain_graph=True)[0] for _ in range(3)]
     assert all(torch.equal(a, b) for a, b in pairwise(slopes))
+
+
+def test_the_wider_type_of_the_two_is_the_answers() -> None:
+    for narrow, wide in ((torch.bfloat16, torch.float32), (torch.float32, torch.float64)):
+        logits, value = torch.randn(2, 3, 4), torch.ones(3, 4)
+        for mine, its in (both(logits.to(narrow), 1), both(logits.to(wide), 1)):
+            for kind in (narrow, wide):
+                found, known = mine.log_prob(value.to(kind)), its.log_prob(value.to(kind))
+                assert found.dtype == known.dtype
+                torch.testing.assert_close(found, known)

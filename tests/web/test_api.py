@@ -10,23 +10,13 @@ import torch
 from PIL import Image
 from torch.testing import assert_close
 
-from helpers.served import PIXELS, get, image_run, post, refused, unlimited
+from helpers.served import PIXELS, get, post, refused, unlimited
 from helpers.small_table import KINDS, fitted, table
 from latentia.runs import Run
 
 FLOATS = {"accept": "application/octet-stream"}
 PNG = {"accept": "image/png"}
 Z = [[0.5, -1.0], [0.0, 2.0]]
-
-
-@pytest.fixture(scope="module")
-def run() -> Run:
-    return image_run()
-
-
-@pytest.fixture(scope="module")
-def app(run: Run) -> Any:
-    return unlimited(run)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from helpers.served import HOME, get, image_run, post, refused, talk, unlimited
+from helpers.served import HOME, get, post, refused, talk, unlimited
 from latentia.core.errors import LatentiaError
 from latentia.runs import Run
 from latentia.web.service import Options, make_app
@@ -16,16 +16,6 @@ from latentia.web.service.guards.rate import Rate, client_of
 Z = [[0.5, -1.0]]
 JSON = {"content-type": "application/json"}
 ROW = np.zeros((1, 1, 4, 3)).tolist()
-
-
-@pytest.fixture(scope="module")
-def run() -> Run:
-    return image_run()
-
-
-@pytest.fixture(scope="module")
-def app(run: Run) -> Any:
-    return unlimited(run)
 
 
 def test_only_those_who_know_the_token_are_answered(run: Run) -> None:

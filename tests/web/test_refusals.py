@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from helpers.served import get, image_run, post, refused, talk, unlimited
+from helpers.served import get, post, refused, talk, unlimited
 from helpers.small_table import fitted
 from latentia.core.errors import LatentiaError
 from latentia.runs import Run
@@ -22,16 +22,6 @@ from latentia.web.service import Options
 Z = [[0.5, -1.0]]
 JSON = {"content-type": "application/json"}
 ROW = np.zeros((1, 1, 4, 3)).tolist()
-
-
-@pytest.fixture(scope="module")
-def run() -> Run:
-    return image_run()
-
-
-@pytest.fixture(scope="module")
-def app(run: Run) -> Any:
-    return unlimited(run)
 
 
 MISTAKES: dict[str, tuple[str, Any, str]] = {

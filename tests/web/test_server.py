@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.served import image_run, refused, serving, until
+from helpers.served import refused, serving, until
 from latentia.cli import main
 from latentia.core.errors import LatentiaError
 from latentia.runs import Run
@@ -30,11 +30,6 @@ from latentia.web.service.server import listening
 
 Z = {"z": [[0.5, -1.0]]}
 LATENTIA = Path(sys.executable).parent / "latentia"
-
-
-@pytest.fixture(scope="module")
-def run() -> Run:
-    return image_run()
 
 
 def connected(port: int) -> socket.socket:
@@ -227,13 +222,16 @@ def test_a_port_that_is_taken_is_told(run: Run) -> None:
         serve(run, Options(host="no.such.host.invalid", port=0))
 
 
-def test_the_explorer_shows_a_scene_of_its_own_and_takes_it_away(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_explorer_shows_a_scene_of_its_own_and_takes_it_away(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What the scene holds is tested where it is made; here it is one file."""
     seen = list[Any]()
 
-    def write_scene(of: Run, folder: Path, where: str | None = None) -> None:
+    def write_scene(of: Run, folder: Path, where: str | None = None) -> SimpleNamespace:
         folder.mkdir()
         (folder / "scene.json").write_text(f"{of is run} {where}")
+        return SimpleNamespace(why_no_rows="its rows are gone")
 
     def answer(of: Run, options: Options, scene: Path, open_: bool) -> None:
         seen.append((of, options, scene, open_, (scene / "scene.json").read_text()))
@@ -246,6 +244,7 @@ def test_the_explorer_shows_a_scene_of_its_own_and_takes_it_away(run: Run, monke
     assert options.is_local
     assert (options.port, options.rate) == (0, None)
     assert not scene.parent.exists()
+    assert capsys.readouterr().err == "the map is empty: its rows are gone\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

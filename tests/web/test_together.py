@@ -23,11 +23,6 @@ from latentia.web.service.worker import Busy, Worker
 FLOATS = {"accept": "application/octet-stream"}
 
 
-@pytest.fixture(scope="module")
-def run() -> Run:
-    return image_run()
-
-
 class Held:
     """A model that waits for leave before it decodes, and counts its calls."""
 

@@ -25,7 +25,7 @@ def explore(
     from latentia.runs import load
 
     if export is None:
-        from latentia.web.service import explore as serve  # pyright: ignore[reportMissingImports]
+        from latentia.web.service import explore as serve
 
         serve(load(run), port, open_, where=str(run))
         return

@@ -26,10 +26,12 @@ class IndependentBits(Independent):
     base_dist: Bernoulli
 
     def log_prob(self, value: Tensor) -> Tensor:
+        logits = self.base_dist.logits
+        plain = not self.reinterpreted_batch_ndims or self.base_dist._validate_args or logits.dtype != value.dtype
         # The compiler makes one loop of torch's own steps.
-        if not self.reinterpreted_batch_ndims or self.base_dist._validate_args or torch.compiler.is_compiling():
+        if plain or torch.compiler.is_compiling():
             return super().log_prob(value)
-        return _LogMass.apply(self.base_dist.logits, value, self.reinterpreted_batch_ndims)  # pyright: ignore[reportReturnType]
+        return _LogMass.apply(logits, value, self.reinterpreted_batch_ndims)  # pyright: ignore[reportReturnType]
 
 
 class _LogMass(torch.autograd.Function):
@@ -40,7 +42,8 @@ class _LogMass(torch.autograd.Function):
         ctx.save_for_backward(logits, value)
         ctx.dims = dims
         total = F.softplus(logits, threshold=STRAIGHT)
-        if torch.broadcast_shapes(logits.shape, value.shape) == logits.shape:
+        ctx.fits = torch.broadcast_shapes(logits.shape, value.shape) == logits.shape
+        if ctx.fits:
             total.addcmul_(logits, value, value=-1)
         else:
             total = torch.addcmul(total, logits, value, value=-1)
@@ -54,7 +57,7 @@ class _LogMass(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             p = torch.sigmoid(logits)
             # In place, unless somebody will differentiate this or there are more rows of bits than of logits.
-            if torch.is_grad_enabled() or p.shape != torch.broadcast_shapes(p.shape, value.shape):
+            if torch.is_grad_enabled() or not ctx.fits:
                 of_logits = ((value - p) * slope).sum_to_size(logits.shape)
             else:
                 of_logits = torch.sub(value, p, out=p).mul_(slope)

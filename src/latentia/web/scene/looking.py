@@ -12,7 +12,7 @@ from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm
 from latentia.distributions import DRAWS_FOR_A_MEAN, closed_kl, kl_per_dimension
 from latentia.evaluation import DEFAULT_MEMORY, chunk_sizes, mean_and_error, quiet
-from latentia.evaluation.footprint import peak_bytes
+from latentia.evaluation.footprint import bytes_a_draw
 from latentia.models import GenerativeModel
 from latentia.posteriors import Amortized, Clamped, Exact, Layered, Posterior
 from latentia.runs import Run
@@ -185,5 +185,4 @@ def _sum(each: Tensor, n: int) -> Tensor:
 def _rows_at_once(run: Run, rows: Chosen) -> int:
     """As many as fit the usual budget, by what one row's density takes."""
     one = first_split(rows, 1).to(run.device).batch(torch.zeros(1, dtype=torch.long, device=run.device))
-    z = run.model.sample_prior(1, one.given).unsqueeze(1)
-    return chunk_sizes(1, max(1, peak_bytes(lambda: run.model.log_joint(z, one))), DEFAULT_MEMORY, len(rows))[0]
+    return chunk_sizes(1, bytes_a_draw(run.model, one), DEFAULT_MEMORY, len(rows))[0]

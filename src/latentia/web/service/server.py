@@ -54,7 +54,9 @@ def show(run: Run, port: int, open_: bool, where: str | None) -> None:
     with tempfile.TemporaryDirectory(prefix="latentia-") as folder:
         scene = Path(folder) / "scene"
         with Signals():  # so that the folder goes, too, where SIGTERM comes now
-            write_scene(run, scene, where=where)
+            made = write_scene(run, scene, where=where)
+        if made.why_no_rows:
+            sys.stderr.write(f"the map is empty: {made.why_no_rows}\n")
         answer(run, options, scene, open_)
 
 
