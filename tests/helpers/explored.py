@@ -14,7 +14,7 @@ from latentia.runs.folder import write_folder
 from latentia.training import History
 
 SMALL = {"name": "mlp", "hidden": [12]}
-SHAPES = {"sds": -1, "codes": -1, "points": 2, "prior": -1}
+SHAPES = {"codes": -1, "points": 2, "prior": -1}
 TYPES = {"labels": "<i2", "rows": "<i4"}
 
 
@@ -65,7 +65,7 @@ def about(folder: Path) -> dict[str, Any]:
 
 
 def numbers(folder: Path, name: str) -> np.ndarray:
-    """A binary file: codes, sds and prior with a row for each, points (N, 2), else (N,)."""
+    """A binary file: codes and prior with a row for each, points (N, 2), else (N,)."""
     values = np.frombuffer((folder / f"{name}.bin").read_bytes(), TYPES.get(name, "<f4"))
     if name not in SHAPES:
         return values

@@ -1,0 +1,90 @@
+"""The page brings a picture to the run's form as the library does, byte by byte; asked of the very file that is built."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers import in_node
+from helpers.in_node import needs_node
+from latentia.data.reading.image_files import brought
+from latentia.web.service.pictures import rows_of_pictures
+
+# Height and width of what comes, and of what is wanted: alike, smaller, larger, wider, longer, a line.
+SIZES = [
+    ((8, 8), (8, 8)),
+    ((40, 33), (8, 8)),
+    ((5, 7), (28, 28)),
+    ((31, 90), (12, 20)),
+    ((64, 10), (9, 16)),
+    ((1, 3), (4, 4)),
+]
+
+
+def rgba(picture: np.ndarray) -> dict[str, Any]:
+    """(height, width, 3) bytes as a canvas would have them."""
+    height, width, _ = picture.shape
+    whole = np.concatenate([picture, np.full((height, width, 1), 255, np.uint8)], 2)
+    return {"width": width, "height": height, "data": whole.ravel().tolist()}
+
+
+@needs_node
+@pytest.mark.parametrize("aspect", ["crop", "pad", "stretch"])
+def test_every_byte_is_pillows(aspect: Any, tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    given, want = [], []
+    for come, (height, width) in SIZES:
+        picture = random.integers(0, 256, (*come, 3), dtype=np.uint8)
+        for channels, colour in ((1, "grey"), (3, "rgb")):
+            about = {"channels": channels, "height": height, "width": width, "aspect": aspect}
+            given.append({"source": rgba(picture), "about": about})
+            want.append(brought(Image.fromarray(picture), colour, (height, width), aspect).ravel())
+    got = in_node.asked(
+        "brought.js", tmp_path, "given.all.map((one) => rules.brought(one.source, one.about))", {"all": given}
+    )
+    for one, x, bytes_ in zip(given, got, want, strict=True):
+        np.testing.assert_array_equal(np.rint(255 * np.array(x)), bytes_, err_msg=str(one["about"]))
+
+
+@needs_node
+@pytest.mark.parametrize("levels", [None, 2, 3, 17, 256])
+def test_greys_are_brought_to_the_levels_as_the_service_brings_them(levels: int | None, tmp_path: Path) -> None:
+    """Every byte there is: to the nearest level, of bits from half light on."""
+    bytes_ = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    file = tmp_path / "all.png"
+    Image.fromarray(bytes_).save(file)
+    want = rows_of_pictures([file.read_bytes()], (1, 16, 16), levels, 256)[0].ravel()
+    about = {"channels": 1, "height": 16, "width": 16, "levels": levels, "low": 0, "high": 1}
+    source = rgba(np.repeat(bytes_[..., None], 3, 2))
+    x, turned = in_node.asked(
+        "brought.js",
+        tmp_path,
+        "[false, true].map((turn) => rules.brought(given.source, given.about, turn))",
+        {"source": source, "about": about},
+    )
+    np.testing.assert_allclose(x, want, atol=1e-7)
+    np.testing.assert_allclose(turned, want[::-1], atol=1e-7)
+    if levels == 2:
+        np.testing.assert_array_equal(x, bytes_.ravel() >= 128)
+
+
+@needs_node
+def test_what_lies_beside_a_picture_is_black_also_of_one_that_is_turned_light_to_dark(tmp_path: Path) -> None:
+    source = rgba(np.full((4, 8, 3), 255, np.uint8))
+    about = {"channels": 1, "height": 8, "width": 8, "aspect": "pad"}
+    x = in_node.asked(
+        "brought.js",
+        tmp_path,
+        "rules.brought(given.source, given.about, given.turn)",
+        {"source": source, "about": about, "turn": False},
+    )
+    np.testing.assert_array_equal(np.reshape(x, (8, 8)).max(1), [0, 0, 1, 1, 1, 1, 0, 0])
+    x = in_node.asked(
+        "brought.js",
+        tmp_path,
+        "rules.brought(given.source, given.about, given.turn)",
+        {"source": source, "about": about, "turn": True},
+    )
+    assert not np.any(x)
