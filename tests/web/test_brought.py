@@ -71,20 +71,10 @@ def test_greys_are_brought_to_the_levels_as_the_service_brings_them(levels: int 
 
 
 @needs_node
-def test_what_lies_beside_a_picture_is_black_also_of_one_that_is_turned_light_to_dark(tmp_path: Path) -> None:
-    source = rgba(np.full((4, 8, 3), 255, np.uint8))
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_lies_beside_a_picture_is_black_also_where_light_and_dark_change_places(turned: bool, tmp_path: Path) -> None:
+    source = rgba(np.full((4, 8, 3), 0 if turned else 255, np.uint8))
     about = {"channels": 1, "height": 8, "width": 8, "aspect": "pad"}
-    x = in_node.asked(
-        "brought.js",
-        tmp_path,
-        "rules.brought(given.source, given.about, given.turn)",
-        {"source": source, "about": about, "turn": False},
-    )
+    given = {"source": source, "about": about, "turned": turned}
+    x = in_node.asked("brought.js", tmp_path, "rules.brought(given.source, given.about, given.turned)", given)
     np.testing.assert_array_equal(np.reshape(x, (8, 8)).max(1), [0, 0, 1, 1, 1, 1, 0, 0])
-    x = in_node.asked(
-        "brought.js",
-        tmp_path,
-        "rules.brought(given.source, given.about, given.turn)",
-        {"source": source, "about": about, "turn": True},
-    )
-    assert not np.any(x)

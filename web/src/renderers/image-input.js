@@ -132,7 +132,7 @@ class TooLarge extends Error {}
 async function opened(file) {
   if (file.size > MOST_BYTES) throw new TooLarge(`This file has ${Math.round(file.size / 2 ** 20)} MiB, too many for a picture here (64); make it smaller.`);
   const { width, height } = await sizeOf(file);
-  if (width * height > MOST_PIXELS) throw new TooLarge(`This picture has ${width} × ${height} pixels, too many (50 million); make it smaller.`);
+  if (width * height > MOST_PIXELS) throw new TooLarge(`This picture has ${width} x ${height} pixels, too many (50 million); make it smaller.`);
   // Numbers as they stand in the file, whatever colours a profile means by them.
   return createImageBitmap(file, { colorSpaceConversion: "none" });
 }
