@@ -28,13 +28,13 @@ def pictures(n: int = 120, binarize: Any = "none", colour: bool = False, **optio
     return from_arrays(x, labels, name="stripes", splits=(0.5, 0.2, 0.3), binarize=binarize, label_names=names, **options)
 
 
-def a_run(data: Dataset, latents: int = 3, name: str = "away", **parts: Any) -> Run:
-    """A run whose weights are away from where they start, as after a fit."""
+def a_run(data: Dataset, latents: int = 3, name: str = "away", section: Any = None, **parts: Any) -> Run:
+    """A run whose weights are away from where they start, as after a fit; ``section``: what its recipe says of its data."""
     model = {"name": "decoded", "network": SMALL, "family": {"name": "continuous-bernoulli"}}
     whole = {"model": model, "posterior": {"name": "amortized", "network": SMALL}} | parts
-    recipe = parse_recipe(
-        {"name": name, "latents": latents, "x_shape": tuple(data.x_shape), "data": {"name": data.name}, **whole}, "a test"
-    )
+    section = {"name": data.name, "binarize": data.binarize} if section is None else section
+    said = {"name": name, "latents": latents, "x_shape": tuple(data.x_shape), "data": section, **whole}
+    recipe = parse_recipe(said, "a test")
     torch.manual_seed(7)
     model, posterior = build(recipe, tuple(data.x_shape), data.levels)
     some = data.train.head(1000).values()

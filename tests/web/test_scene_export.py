@@ -182,7 +182,7 @@ def test_the_command_writes_it_and_says_how(run: Run, tmp_path: Path, capsys: py
 
 def test_what_the_files_tell_of_rows_is_said_and_can_be_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = load_data("digits", "none")
-    folder = str(saved(a_run(data, latents=2, data={"name": "digits", "binarize": "none"}), tmp_path / "run"))
+    folder = str(saved(a_run(data, latents=2), tmp_path / "run"))
     code, out, err = command(capsys, folder, "--export", str(tmp_path / "with"))
     assert (code, err) == (0, "")
     assert "can read 1,797 rows' encodings, places in their split, labels, scores and small pictures; --no-rows" in out

@@ -1,4 +1,5 @@
-// A picture of any size as values of the run's: the rules of latentia/data/reading/image_files.py, and Pillow's way to resize.
+// A picture of any size as values of the run's: the rules of latentia/data/reading/image_files.py, and Pillow's way to resize, to a
+// byte: some versions of it go down before they go across, and round in between.
 
 const BITS = 22;
 
