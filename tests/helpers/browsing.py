@@ -106,8 +106,8 @@ class Visit:
     def give(self, *pictures: np.ndarray) -> None:
         """Choose pictures as one's own, one after the other: bytes (height, width) or (height, width, 3), as PNG files."""
         for picture in pictures:
-            file = {"name": "own.png", "mimeType": "image/png", "buffer": png(picture)}
-            self.page.locator("#own-file").set_input_files(file)
+            own = self.page.locator("#own-file")
+            own.set_input_files({"name": "own.png", "mimeType": "image/png", "buffer": png(picture)})
 
     def drag(self, start: tuple[float, float], end: tuple[float, float], steps: int = 8) -> None:
         """The mouse over the map, in pixels from its corner."""

@@ -5,11 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch.testing import assert_close
 
 from helpers import in_node
+from helpers.browsing import png
 from helpers.in_node import needs_node
+from helpers.served import SMALL, post, unlimited
 from latentia.data.reading.image_files import brought
+from latentia.runs import fit_recipe
 from latentia.web.service.pictures import rows_of_pictures
 
 # Height and width of what comes, and of what is wanted: alike, smaller, larger, wider, longer, a line.
@@ -83,3 +88,24 @@ def test_what_lies_beside_a_picture_is_black_also_where_light_and_dark_change_pl
     given = {"source": source, "about": about, "turned": turned}
     x = in_node.asked("brought.js", tmp_path, "rules.brought(given.source, given.about, given.turned)", given)
     np.testing.assert_array_equal(np.reshape(x, (8, 8)).max(1), [0, 0, 1, 1, 1, 1, 0, 0])
+
+
+@pytest.mark.parametrize("aspect", ["crop", "pad"])
+def test_a_picture_is_brought_to_the_bits_and_the_shape_of_the_rows(aspect: Any, tmp_path: Path) -> None:
+    """As the run's own pictures were, from half light on; greys that come as numbers are drawn."""
+    random = np.random.default_rng(0)
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    for k in range(30):
+        Image.fromarray(random.integers(0, 256, (4, 3), dtype=np.uint8)).save(folder / f"{k:02d}.png")
+    section = {"path": str(folder), "binarize": "static", "aspect": aspect}
+    run = fit_recipe({**SMALL, "data": section}, progress=False)
+    app = unlimited(run)
+    wide = random.integers(0, 256, (8, 30), dtype=np.uint8)
+    told = post(app, "/v1/encode", content=png(wide), headers={"content-type": "image/png"}).json()
+    greys = brought(Image.fromarray(wide), "grey", (4, 3), aspect)
+    assert (greys[:, 0] == 0).all() == (aspect == "pad")
+    assert_close(torch.tensor(told["mean"]), run.encode((greys >= 128).astype(np.float32)[None]))
+    assert told["notes"] == []
+    drawn = post(app, "/v1/encode", {"x": [(greys / 255).tolist()]}).json()
+    assert "drawn as bits" in drawn["notes"][0]

@@ -49,7 +49,8 @@ class Reader:
     """
 
     def __init__(self, about: About, levels: int | None, pixels: int, aspect: Aspect = "crop") -> None:
-        self._about, self._levels, self._pixels, self._aspect = about, levels, pixels, aspect
+        self._about, self._levels, self._pixels = about, levels, pixels
+        self._aspect: Aspect = aspect
 
     async def question(self, request: Request, kind: type[BaseModel], raw: str | None = None) -> Question:
         """The question in a request.
