@@ -171,8 +171,11 @@ SLOW = """const make = createImageBitmap;
 let calls = 0;
 window.createImageBitmap = async (...given) => {
     calls += 1;
-    if (calls === 1) await new Promise((done) => setTimeout(done, 600));
-    return make(...given);
+    const slow = calls === 1;
+    if (slow) await new Promise((done) => setTimeout(done, 600));
+    const made = await make(...given);
+    if (slow) window.slowIsThere = true;
+    return made;
 };"""
 
 
@@ -182,7 +185,8 @@ def test_of_two_files_the_later_stays_even_where_the_first_is_slow(browser: Any,
     with visit(browser, address(bits, "hosted"), init=SLOW) as seen:
         seen.give(first, second)
         seen.page.locator("#own-answer").wait_for()
-        seen.page.wait_for_timeout(900)
+        seen.page.wait_for_function("window.slowIsThere")
+        seen.page.wait_for_timeout(300)
         np.testing.assert_array_equal(seen.pixels(GIVEN), second)
 
 
