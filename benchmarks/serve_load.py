@@ -3,7 +3,7 @@
     latentia fit digits-2d --out /tmp/run && python -m benchmarks.serve_load /tmp/run
 
 The service is a process of its own; every client asks again as soon as it is answered: points to decode as bare floats,
-rows to encode as JSON, samples, and now and then a score.
+rows to encode as JSON, samples, and now and then a score. Any answer but 200, or an end that is no success, is a failure.
 """
 
 import argparse
@@ -35,17 +35,20 @@ def main() -> None:
     assert process.stdout is not None
     try:
         address = process.stdout.readline().split()[0]
-        asyncio.run(load(address, options.clients, options.seconds))
+        statuses = asyncio.run(load(address, options.clients, options.seconds))
     finally:
         process.terminate()
-        print(f"ended with status {process.wait()}")
+        ended = process.wait()
+        print(f"ended with status {ended}")
+    if ended or set(statuses) != {"200"}:
+        sys.exit("there were errors")
 
 
-async def load(address: str, clients: int, seconds: float) -> None:
+async def load(address: str, clients: int, seconds: float) -> Counter[str]:
     limits = httpx2.Limits(max_connections=clients, max_keepalive_connections=clients)
     async with httpx2.AsyncClient(base_url=address, limits=limits, timeout=60.0) as client:
         about = (await client.get("info")).json()
-        await asks(client, about, clients, WARM_UP_SECONDS)
+        _, early = await asks(client, about, clients, WARM_UP_SECONDS)
         before = await memory(client)
         took, statuses = await asks(client, about, clients, seconds)
         after = await memory(client)
@@ -57,9 +60,12 @@ async def load(address: str, clients: int, seconds: float) -> None:
         print(f"{kind:12} {len(times):7}  p50 {1e3 * p50:7.1f} ms  p99 {1e3 * p99:7.1f} ms  most {1e3 * max(times):7.1f} ms")
     print(f"memory {before / 2**20:.1f} MiB after a warm-up, {after / 2**20:.1f} MiB at the end")
     print(f"{os.cpu_count()} cores, clients included")
+    return early + statuses
 
 
-async def asks(client: httpx2.AsyncClient, about: dict[str, Any], clients: int, seconds: float) -> Any:
+async def asks(
+    client: httpx2.AsyncClient, about: dict[str, Any], clients: int, seconds: float
+) -> tuple[dict[str, list[float]], Counter[str]]:
     took: defaultdict[str, list[float]] = defaultdict(list)
     statuses: Counter[str] = Counter()
     end = time.perf_counter() + seconds

@@ -5,11 +5,16 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import numpy as np
+from PIL import Image
 
 from latentia.core.errors import LatentiaError
 
@@ -63,6 +68,12 @@ class Visit:
 
     def pixels(self, selector: str) -> np.ndarray:
         """The first canvas that is found there: (height, width) grey bytes."""
+        colours = self.colours(selector)
+        assert (colours == colours[..., :1]).all()
+        return colours[..., 0]
+
+    def colours(self, selector: str) -> np.ndarray:
+        """The first canvas that is found there: (height, width, 3) bytes."""
         script = """(canvas) => {
             const { width, height } = canvas;
             return [height, width, [...canvas.getContext("2d").getImageData(0, 0, width, height).data]];
@@ -74,23 +85,29 @@ class Visit:
             if rgba[..., 3].any():
                 break
             self.page.wait_for_timeout(50)  # nothing was drawn yet
-        assert (rgba[..., 0] == rgba[..., 1]).all()
         assert (rgba[..., 3] == 255).all()
-        return rgba[..., 0]
+        return rgba[..., :3]
 
     def shows(self, selector: str, wanted: np.ndarray) -> None:
-        """Wait until the canvas has these bytes, (height, width); one step of grey is rounding.
+        """Wait until the canvas has these bytes, (height, width) or (height, width, 3); one step is rounding.
 
         Raises:
             AssertionError: it does not come to have them.
         """
-        found = self.pixels(selector)
+        look = self.pixels if wanted.ndim == 2 else self.colours
+        found = look(selector)
         for _ in range(60):
             if found.shape == wanted.shape and np.abs(found.astype(int) - wanted.astype(int)).max() <= 1:
                 return
             self.page.wait_for_timeout(50)
-            found = self.pixels(selector)
+            found = look(selector)
         raise AssertionError(f"{selector} differs by {np.abs(found.astype(int) - wanted.astype(int)).max()} of 255")
+
+    def give(self, *pictures: np.ndarray) -> None:
+        """Choose pictures as one's own, one after the other: bytes (height, width) or (height, width, 3), as PNG files."""
+        for picture in pictures:
+            own = self.page.locator("#own-file")
+            own.set_input_files({"name": "own.png", "mimeType": "image/png", "buffer": png(picture)})
 
     def drag(self, start: tuple[float, float], end: tuple[float, float], steps: int = 8) -> None:
         """The mouse over the map, in pixels from its corner."""
@@ -101,6 +118,25 @@ class Visit:
         mouse.down()
         mouse.move(box["x"] + end[0], box["y"] + end[1], steps=steps)
         mouse.up()
+
+
+@contextmanager
+def hosted(folder: Path) -> Iterator[str]:
+    """The address of a folder's files on a plain host of this machine."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the library's name
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @contextmanager
@@ -132,6 +168,13 @@ def _is_complaint(message: Any) -> bool:
     # A test reads pixels more often than the page does, and WebGL that is computed says that it is slow.
     ours = ("willReadFrequently", "GL Driver Message (OpenGL, Performance")
     return message.type in ("error", "warning") and not any(words in message.text for words in ours)
+
+
+def png(picture: np.ndarray) -> bytes:
+    """(height, width) or (height, width, 3) bytes as a file."""
+    file = BytesIO()
+    Image.fromarray(picture).save(file, "png")
+    return file.getvalue()
 
 
 def vector(text: str) -> np.ndarray:

@@ -14,7 +14,7 @@ from latentia.runs.folder import write_folder
 from latentia.training import History
 
 SMALL = {"name": "mlp", "hidden": [12]}
-SHAPES = {"sds": -1, "codes": -1, "points": 2, "prior": -1}
+SHAPES = {"codes": -1, "points": 2, "prior": -1}
 TYPES = {"labels": "<i2", "rows": "<i4"}
 
 
@@ -28,13 +28,13 @@ def pictures(n: int = 120, binarize: Any = "none", colour: bool = False, **optio
     return from_arrays(x, labels, name="stripes", splits=(0.5, 0.2, 0.3), binarize=binarize, label_names=names, **options)
 
 
-def a_run(data: Dataset, latents: int = 3, name: str = "away", **parts: Any) -> Run:
-    """A run whose weights are away from where they start, as after a fit."""
+def a_run(data: Dataset, latents: int = 3, name: str = "away", section: Any = None, **parts: Any) -> Run:
+    """A run whose weights are away from where they start, as after a fit; ``section``: what its recipe says of its data."""
     model = {"name": "decoded", "network": SMALL, "family": {"name": "continuous-bernoulli"}}
     whole = {"model": model, "posterior": {"name": "amortized", "network": SMALL}} | parts
-    recipe = parse_recipe(
-        {"name": name, "latents": latents, "x_shape": tuple(data.x_shape), "data": {"name": data.name}, **whole}, "a test"
-    )
+    section = {"name": data.name, "binarize": data.binarize} if section is None else section
+    said = {"name": name, "latents": latents, "x_shape": tuple(data.x_shape), "data": section, **whole}
+    recipe = parse_recipe(said, "a test")
     torch.manual_seed(7)
     model, posterior = build(recipe, tuple(data.x_shape), data.levels)
     some = data.train.head(1000).values()
@@ -65,7 +65,7 @@ def about(folder: Path) -> dict[str, Any]:
 
 
 def numbers(folder: Path, name: str) -> np.ndarray:
-    """A binary file: codes, sds and prior with a row for each, points (N, 2), else (N,)."""
+    """A binary file: codes and prior with a row for each, points (N, 2), else (N,)."""
     values = np.frombuffer((folder / f"{name}.bin").read_bytes(), TYPES.get(name, "<f4"))
     if name not in SHAPES:
         return values

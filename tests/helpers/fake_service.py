@@ -27,12 +27,14 @@ class Service:
         url: of the page, with the last slash.
         asked: (endpoint, body) of each request to the model.
         refuse: a sentence with which requests to the model are answered instead, or None.
+        notes: sentences that come with each encoding.
         gate: requests to the model wait until it is set.
     """
 
     url: str = ""
     asked: list[tuple[str, Any]] = field(default_factory=list)
     refuse: str | None = None
+    notes: list[str] = field(default_factory=list)
     gate: Event = field(default_factory=Event)
 
 
@@ -90,7 +92,7 @@ class _Handler(SimpleHTTPRequestHandler):
         else:
             x = body["x"] if "x" in body else [_values(row) for row in body["rows"]]
             mean, sd = self.scene.model.encode(x)
-            said = json.dumps({"mean": mean.tolist(), "sd": sd.tolist()})
+            said = json.dumps({"mean": mean.tolist(), "sd": sd.tolist(), "notes": self.state.notes})
             self._answer(200, said.encode(), "application/json")
 
     def _answer(self, status: int, body: bytes, kind: str) -> None:

@@ -3,15 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
 import pytest
 
+from helpers import browsing
 from helpers.browsing import chromium, visit
 from helpers.expected import TOLERANCE, expected
 from latentia import Run, fit_recipe, load
@@ -61,18 +59,8 @@ def served(folder: Path) -> Iterator[str]:
 def hosted(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     files = tmp_path_factory.mktemp("hosted") / "page"
     export_page(run, files)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(files)))
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the library's name
-        pass
+    with browsing.hosted(files) as address:
+        yield address
 
 
 def ink(run: Run, z: np.ndarray) -> np.ndarray:

@@ -116,6 +116,17 @@ def test_a_row_of_a_table_is_a_card_and_a_form(browser: Any, tmp_path: Path) -> 
         assert seen.page.locator("#own-0").input_value()
 
 
+def test_what_the_service_notes_of_a_row_is_shown(browser: Any, tmp_path: Path) -> None:
+    scene = write_scene(tmp_path / "scene", kind="table")
+    with serve(PAGE, scene) as service, visit(browser, service.url) as seen:
+        for notes in (["column 'age': 1 cell is no number.", "Another."], []):
+            service.notes = notes
+            seen.page.get_by_role("button", name="Encode this row").click()
+            seen.page.locator("#own-answer").wait_for()
+            seen.page.wait_for_timeout(300)
+            assert seen.page.locator("#own-notes").inner_text() == " ".join(notes)
+
+
 def test_what_cannot_be_drawn_is_said_politely(browser: Any, tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "scene", kind="other")
     with serve(PAGE, scene) as service, visit(browser, service.url) as seen:

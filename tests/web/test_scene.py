@@ -11,6 +11,7 @@ from PIL import Image
 
 from helpers.chance import assert_mean_is
 from helpers.explored import a_run, about, numbers, pictures, saved
+from helpers.small_table import fitted
 from latentia.core.errors import LatentiaError, RunError
 from latentia.data import SPLIT_NAMES, Split, from_arrays, read_data
 from latentia.evaluation import quiet
@@ -29,15 +30,14 @@ def scene(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_scene(run, tmp_path_factory.mktemp("scene")).folder
 
 
-def test_encodings_and_spreads_are_the_runs_own_split_by_split(run: Run, scene: Path) -> None:
-    said, codes, sds = about(scene), numbers(scene, "codes"), numbers(scene, "sds")
-    assert said["rows"] == len(codes) == len(sds) == 120
+def test_encodings_are_the_runs_own_split_by_split(run: Run, scene: Path) -> None:
+    said, codes = about(scene), numbers(scene, "codes")
+    assert said["rows"] == len(codes) == 120
     assert list(said["splits"]) == list(SPLIT_NAMES)
     for name, (start, end) in said["splits"].items():
-        mean, sd = run.encode_with_sd(split=name)
+        mean = run.encode(split=name)
         assert end - start == len(mean)
         np.testing.assert_allclose(codes[start:end], mean.numpy(), atol=1e-6)
-        np.testing.assert_allclose(sds[start:end], sd.numpy(), atol=1e-6)
         np.testing.assert_array_equal(numbers(scene, "rows")[start:end], np.arange(end - start))
         labels = run.dataset().split(name).labels
         assert labels is not None
@@ -154,7 +154,7 @@ def test_a_run_on_an_array_that_is_loaded_again_has_latents_and_pictures_but_no_
     assert [entry["low"] for entry in said["latents"]] == [-3, -3, -3]
     assert len(said["plane"]["axes"]) == 2
     assert (tmp_path / "scene" / "points.bin").read_bytes() == b""
-    assert said["has_labels"] is said["has_scores"] is said["has_sds"] is False
+    assert said["has_labels"] is said["has_scores"] is False
 
 
 def test_a_choice_of_rows_takes_of_each_split_its_share_and_says_which(tmp_path: Path, run: Run) -> None:
@@ -255,6 +255,27 @@ def test_a_file_in_the_folders_place_is_one_line(tmp_path: Path, run: Run) -> No
     (tmp_path / "scene").write_text("")
     with pytest.raises(RunError, match="cannot be written"):
         write_scene(run, tmp_path / "scene")
+
+
+@pytest.mark.parametrize(("how", "levels"), [("none", 256), ("static", 2), ("dynamic", 2)])
+def test_a_picture_of_ones_own_is_to_have_the_levels_of_the_rows(how: str, levels: int, tmp_path: Path) -> None:
+    said = write_scene(a_run(pictures(30, binarize=how), latents=2), tmp_path).about
+    assert (said["image"]["levels"], said["image"]["aspect"]) == (levels, "crop")
+
+
+def test_without_rows_the_files_hold_what_all_rows_together_say_and_nothing_of_one(tmp_path: Path, run: Run) -> None:
+    known = write_scene(run, tmp_path / "with").about
+    said = write_scene(run, tmp_path / "without", tell_rows=False).about
+    for name in ("latents", "plane", "prior", "image"):
+        assert said[name] == known[name], name
+    assert (said["rows"], said["splits"], said["label_names"], said["thumbs"]) == (0, {}, None, None)
+    assert said["rows_of"] == "no rows: they are left out of these files"
+    held = {path.name: path.stat().st_size for path in (tmp_path / "without").iterdir()}
+    assert held.pop("scene.json") < (tmp_path / "with" / "scene.json").stat().st_size
+    assert held == {"points.bin": 0, "codes.bin": 0, "rows.bin": 0}
+    table = write_scene(fitted(epochs=1), tmp_path / "table", tell_rows=False).about
+    assert (table["rows"], table["table_rows"], table["has_scores"]) == (0, None, False)
+    assert not (tmp_path / "table" / "rows.json").exists()
 
 
 def test_lines_for_python_name_the_run_as_its_user_did(tmp_path: Path, run: Run) -> None:

@@ -50,8 +50,11 @@ def run() -> Run:
 def out(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported") / "out"
     state = torch.get_rng_state()
-    files = export_page(run, folder)
+    page = export_page(run, folder)
+    files = page.files
     assert torch.equal(state, torch.get_rng_state())
+    assert page.tells == "120 rows' encodings, places in their split, labels, scores and small pictures"
+    assert page.why_no_rows == ""
     assert files[0] == folder / "index.html"
     assert set(files) == {path for path in folder.rglob("*") if path.is_file()}
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
@@ -80,7 +83,8 @@ def test_everything_is_there_and_answers_as_torch_does(run: Run, out: Path, tmp_
 
 def test_a_tables_encoder_is_asked_with_a_mask(tmp_path: Path) -> None:
     run = fitted(epochs=1)
-    export_page(run, tmp_path / "out")
+    page = export_page(run, tmp_path / "out")
+    assert page.tells == "240 rows' encodings, places in their split, scores and all cells"
     said = about(tmp_path / "out" / "scene")
     assert said["kind"] == "table"
     assert said["onnx"]["encoder_inputs"] == ["x", "mask"]
@@ -105,7 +109,7 @@ def test_nothing_names_another_host_or_this_machine(out: Path) -> None:
 
 def test_the_same_run_gives_the_same_bytes(run: Run, out: Path, tmp_path: Path) -> None:
     torch.manual_seed(5)
-    for path in export_page(run, tmp_path / "again"):
+    for path in export_page(run, tmp_path / "again").files:
         assert path.read_bytes() == (out / path.relative_to(tmp_path / "again")).read_bytes(), path.name
 
 
@@ -139,16 +143,54 @@ def test_what_is_there_is_not_overwritten(run: Run, tmp_path: Path) -> None:
         export_page(run, tmp_path / "file")
 
 
-def test_the_command_writes_it_and_says_how(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    saved(run, tmp_path / "run")
+@pytest.mark.parametrize("where", [".", "../here/new/.."])
+def test_the_folder_one_stands_in_will_do(where: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "here"
+    (here / "new" if where.endswith("new/..") else here).mkdir(parents=True)
+    monkeypatch.chdir(here)
+    if where.endswith(".."):
+        with pytest.raises(RunError, match="not empty"):
+            export_page(run, where)
+        return
+    export_page(run, where)
+    assert {"index.html", "app.js", "scene"} <= {path.name for path in Path.cwd().iterdir()}
+    assert not list(here.glob(".*"))
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
+def command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as status:
-        main(["explore", str(tmp_path / "run"), "--export", str(tmp_path / "out")])
-    out = capsys.readouterr().out
-    assert status.value.code == 0
+        main(["explore", *words])
+    out, err = capsys.readouterr()
+    return int(status.value.code or 0), out, err
+
+
+def test_the_command_writes_it_and_says_how(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, to = str(saved(run, tmp_path / "run")), tmp_path / "out"
+    code, out, err = command(capsys, folder, "--export", str(to))
+    assert code == 0
     assert "index.html" in out
     assert "python -m http.server" in out
-    assert about(tmp_path / "out" / "scene")["rows"] == 0
-    with pytest.raises(SystemExit) as status:
-        main(["explore", str(tmp_path / "run"), "--export", str(tmp_path / "out")])
-    err = capsys.readouterr().err
-    assert (status.value.code, err.count("\n")) == (1, 1)
+    # Its rows were an array, which no run keeps.
+    assert "can read nothing of any single row\n" in out
+    assert err.startswith("the map is empty: ")
+    assert about(to / "scene")["rows"] == 0
+    code, _, err = command(capsys, folder, "--export", str(to))
+    assert (code, err.count("\n")) == (1, 1)
+
+
+def test_what_the_files_tell_of_rows_is_said_and_can_be_left_out(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = str(saved(run, tmp_path / "run"))
+    monkeypatch.setattr("latentia.runs.load", lambda _: run)
+    code, out, err = command(capsys, folder, "--export", str(tmp_path / "with"))
+    assert (code, err) == (0, "")
+    assert "can read 120 rows' encodings, places in their split, labels, scores and small pictures; --no-rows" in out
+    code, out, err = command(capsys, folder, "--export", str(tmp_path / "without"), "--no-rows")
+    assert (code, err) == (0, "")
+    assert "can read nothing of any single row\n" in out
+    assert about(tmp_path / "without" / "scene")["rows"] == 0
+    code, _, err = command(capsys, folder, "--no-rows")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "--export" in err

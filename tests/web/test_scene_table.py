@@ -1,8 +1,6 @@
 """The rules by which a page reads and writes a table's cells are the schema's; asked of the very file that is built."""
 
 import json
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +10,18 @@ import pandas as pd
 import pytest
 import torch
 
+from helpers import in_node
+from helpers.chance import assert_mean_is
 from helpers.explored import about, numbers
+from helpers.in_node import needs_node
 from helpers.small_table import KINDS, fitted, table
 from latentia.data import Column, Schema, infer_schema
+from latentia.evaluation import quiet
+from latentia.evaluation.draws import row_totals
 from latentia.runs import Run, as_table
 from latentia.web.scene import write_scene
 from latentia.web.scene.domains.table import cells_of, rule
 
-RULES = Path(__file__).parents[2] / "web" / "src" / "columns.js"
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(NODE is None or not RULES.is_file(), reason="needs node and the page's sources")
 DAY = 86_400 * 10**9
 
 
@@ -49,19 +49,7 @@ def many_kinds(rows: int = 200) -> tuple[pd.DataFrame, Schema]:
 
 
 def asked(tmp_path: Path, what: str, given: dict[str, Any]) -> Any:
-    """What the rule file answers in Node."""
-    assert NODE is not None
-    shutil.copyfile(RULES, tmp_path / "columns.mjs")
-    (tmp_path / "given.json").write_text(json.dumps(given))
-    (tmp_path / "ask.mjs").write_text(
-        'import { readFileSync } from "node:fs"; import * as rules from "./columns.mjs";\n'
-        'const given = JSON.parse(readFileSync("given.json", "utf8"));\n'
-        f"const answer = {what};\n"
-        "process.stdout.write(JSON.stringify(answer, (_, v) => (ArrayBuffer.isView(v) ? Array.from(v) : v)));\n"
-    )
-    done = subprocess.run([NODE, "ask.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return in_node.asked("columns.js", tmp_path, what, given)
 
 
 def rules_of(schema: Schema) -> list[dict[str, Any]]:
@@ -93,6 +81,28 @@ def test_a_table_has_its_map_and_its_scores(run: Run, scene: Path) -> None:
     np.testing.assert_allclose(numbers(scene, "codes")[start:end], run.encode(split="test").numpy(), atol=1e-6)
     assert np.isfinite(numbers(scene, "scores")).all()
     assert (said["image"], said["thumbs"], said["manifold"]) == (None, None, None)
+
+
+def test_scores_are_in_the_columns_own_units_as_those_of_score(run: Run, scene: Path) -> None:
+    # One draw a row against 300: false-alarm rate 1e-6, by assert_mean_is.
+    said, split = about(scene), run.dataset().split("test")
+    schema = run.dataset().schema
+    assert schema is not None
+    units = np.zeros(len(split))
+    frame = schema.decode(split.values(), split.mask)
+    for column in schema.columns:
+        if column.kind in ("binary", "category", "count"):
+            continue
+        cells = frame[column.name].to_numpy(float, na_value=np.nan)
+        gain = -np.log(column.scale) - (np.log(cells) if column.kind == "positive" else 0.0 * cells)
+        units += np.where(np.isnan(cells) | ((column.kind == "hurdle") & (cells == column.spike)), 0.0, gain)
+    assert abs(units.mean()) > 1, "one unit could not be told from another"
+    with quiet(run.model, run.posterior, seed=1):
+        elbo = row_totals(run.model, run.posterior, split, 300).elbo
+    start, end = said["splits"]["test"]
+    away = torch.from_numpy(numbers(scene, "scores")[start:end] - units) - elbo
+    assert_mean_is(away.unsqueeze(1), torch.zeros(1), "score less ELBO", size=float(elbo.abs().mean()))
+    assert said["score_name"] == "ELBO from one draw, nats in the columns' own units"
 
 
 def test_values_are_plain_numbers_in_own_units() -> None:

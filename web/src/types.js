@@ -32,6 +32,8 @@
  * @property {number} [high] the value that is white
  * @property {boolean} invert light ink on a dark ground, which a light page shows the other way round
  * @property {"dark" | "light" | "mixed"} [ground]
+ * @property {number | null} [levels] greys of a row, two where rows are bits; nothing for any
+ * @property {"crop" | "pad" | "stretch"} [aspect] how a picture of another shape gets there
  */
 
 /**
@@ -39,7 +41,6 @@
  * @property {number} version
  * @property {string} name
  * @property {"http" | "onnx"} backend
- * @property {string} recipe
  * @property {"image" | "table" | "other"} kind
  * @property {string} [why_not]
  * @property {number[]} x_shape
@@ -56,7 +57,6 @@
  * @property {Record<string, [number, number]>} splits
  * @property {string[] | null} label_names
  * @property {string | null} score_name
- * @property {boolean} [has_sds]
  * @property {Thumbs | null} thumbs
  * @property {string} python
  * @property {{file: string, low: [number, number], high: [number, number], side: number} | null} manifold
@@ -65,7 +65,6 @@
  * @property {boolean} [encodes] whether the service can
  * @property {boolean} [has_labels]
  * @property {boolean} [has_scores]
- * @property {boolean} [has_prior]
  * @property {string | null} [rows_file]
  * @property {string[]} [notes]
  */
@@ -104,7 +103,7 @@
  * @typedef {object} Backend
  * @property {string} where in words
  * @property {(z: Float32Array, n: number) => Promise<Float32Array>} decode n × d to n × xSize
- * @property {((given: Given) => Promise<{mean: Float32Array, sd: Float32Array}>) | null} encode
+ * @property {((given: Given) => Promise<{mean: Float32Array, sd: Float32Array, notes: string[]}>) | null} encode
  * @property {string} whyNot why nothing can be encoded
  */
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from latentia.cli.options import RunFolder
+from latentia.core.errors import LatentiaError
 
 
 def declare(app: typer.Typer) -> None:
@@ -20,11 +21,16 @@ def explore(
     export: Annotated[
         Path | None, typer.Option("--export", metavar="DIR", help="Write the page as files that need no server, and end.")
     ] = None,
+    no_rows: Annotated[
+        bool, typer.Option("--no-rows", help="With --export: nothing of any single row is written; the map is empty.")
+    ] = False,
 ) -> None:
     """Walk through the latent space in a browser: drag, slide, compare, drop rows of your own."""
     from latentia.runs import load
 
     if export is None:
+        if no_rows:
+            raise LatentiaError("--no-rows is about what --export writes; give --export DIR, too.")
         from latentia.web.service import explore as serve
 
         serve(load(run), port, open_, where=str(run))
@@ -32,8 +38,12 @@ def explore(
     from latentia.cli.commands import say_written
     from latentia.web.scene import export_page
 
-    files = export_page(load(run), export)
-    say_written(files[0])
-    size = sum(path.stat().st_size for path in files)
-    typer.echo(f"{len(files)} files, {size / 1e6:.1f} MB; any static host serves them, such as")
+    page = export_page(load(run), export, tell_rows=not no_rows)
+    say_written(page.files[0])
+    size = sum(path.stat().st_size for path in page.files)
+    typer.echo(f"{len(page.files)} files, {size / 1e6:.1f} MB; any static host serves them, such as")
     typer.echo(f"  python -m http.server --bind 127.0.0.1 --directory {export}")
+    without = "" if no_rows or page.why_no_rows else "; --no-rows leaves that out"
+    typer.echo(f"whoever has them can read {page.tells}{without}")
+    if page.why_no_rows:
+        typer.echo(f"the map is empty: {page.why_no_rows}", err=True)

@@ -1,8 +1,13 @@
-"""The one way a file that must survive is written: whole under another name, forced to disk, and then given its own."""
+"""The one way a file that must survive is written: whole under another name, forced to disk, and then given its own.
+
+And the one way a folder is written that is to be there whole or not at all.
+"""
 
 import errno
 import os
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # What folders of some file systems answer when they are told to reach the disk.
@@ -34,6 +39,41 @@ def write(path: Path, *chunks: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """As ``write``, text as UTF-8."""
     write(path, text.encode("utf-8"))
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A place to fill, which becomes ``folder`` when the block ends well; else nothing is left of it.
+
+    An empty folder that is there stays the same one, since a shell may stand in it.
+
+    Args:
+        folder: new or empty.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    # Neither "." nor ".." nor "/" has a name that another could stand beside.
+    folder = folder.resolve()
+    there = folder.is_dir()
+    name = f".{folder.name}.{os.getpid()}.part"
+    beside = folder / name if there else folder.with_name(name)
+    beside.mkdir(parents=True)
+    moved: list[Path] = []
+    try:
+        yield beside
+        if there:
+            for path in sorted(beside.iterdir()):
+                path.replace(folder / path.name)
+                moved.append(folder / path.name)
+        else:
+            beside.replace(folder)
+    except BaseException:
+        for path in moved:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 
 from latentia.core.checks import check_support
 from latentia.core.errors import DataError, SupportError
-from latentia.data import DATASETS, Split, load_data
+from latentia.data import DATASETS, Aspect, Split, load_data
 from latentia.evaluation import quiet
 from latentia.recipe import DataSection
 
@@ -41,6 +41,23 @@ def stored_levels(run: "TakenAway", x: Any) -> int | None:
         return load_data(section.name, "none").levels
     except DataError:  # files that are not on this machine
         return None
+
+
+def picture_levels(run: "TakenAway") -> int | None:
+    """Grey levels to the nearest of which a picture is brought: two of a run of bits; None for any.
+
+    What is shown or sent as a picture is one thing and should stay it, so that its bits are not drawn: light is 1 from one
+    half on. Greys that are given as numbers are chances, and are drawn.
+    """
+    section = None if isinstance(run.recipe, Exception) else run.recipe.data
+    drawn = (None if section is None else section.binarize, None if run.data is None else run.data.binarize)
+    return 2 if any(how not in (None, "none") for how in drawn) else stored_levels(run, np.full(1, 255, np.uint8))
+
+
+def picture_aspect(run: "TakenAway") -> Aspect:
+    """How a picture of another shape is brought to the run's: as those were that it was fitted on."""
+    section = None if isinstance(run.recipe, Exception) else run.recipe.data
+    return (None if section is None else section.aspect) or "crop"
 
 
 def named_alike(rows: Split, names: Sequence[str], wanted: Sequence[str], notes: list[str]) -> tuple[Split, list[str]]:

@@ -96,7 +96,7 @@ def score_rows(
     whole = _joined(found)
     observed = _observed(rows.split.mask, whole.shares, schema)
     if schema is not None and whole.shares is not None and observed is not None:
-        slopes = torch.where(observed, schema.log_slopes(rows.split.values()).double(), 0.0)
+        slopes = own_units(schema, rows.split.values(), rows.split.mask)
         # The row's own slopes for both, so that their difference is the one of the values that the model sees.
         both = {"shares": whole.shares + slopes, "expected": None if whole.expected is None else whole.expected + slopes}
         whole = whole._replace(log_px=whole.log_px + slopes.sum(-1), **both)
@@ -104,6 +104,14 @@ def score_rows(
     names: Sequence[str] = rows.names or ()
     names = names if len(names) == n_parts else _places(tuple(run.model.x_shape), n_parts)
     return Scored(*whole, observed, tuple(names), rows.notes)
+
+
+def own_units(schema: Schema, values: Tensor, mask: Tensor | None) -> Tensor:
+    """(N, columns) nats that a density of scaled values (N, n_values) gains in the columns' own units; 0 where unseen."""
+    slopes = schema.log_slopes(values.cpu()).double()
+    if mask is None:
+        return slopes
+    return torch.where(MixedColumnsSupport(layout_of(schema)).seen_columns(mask.cpu()), slopes, 0.0)
 
 
 def _places(shape: tuple[int, ...], n_parts: int) -> list[str]:

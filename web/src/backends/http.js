@@ -21,7 +21,7 @@ export function httpBackend(scene) {
       ? async (given) => {
           const body = given.row ? { rows: [given.row] } : { x: nest(given.x, [1, ...about.x_shape]) };
           const said = await (await post("encode", body, "application/json")).json();
-          return { mean: flat(said.mean), sd: flat(said.sd) };
+          return { mean: flat(said.mean), sd: flat(said.sd), notes: said.notes ?? [] };
         }
       : null,
     whyNot: "This run has no posterior that answers for a new row at once.",

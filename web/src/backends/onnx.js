@@ -42,6 +42,7 @@ export function onnxBackend(scene) {
           return {
             mean: Float32Array.from(/** @type {Float32Array} */ (out[mean].data)),
             sd: Float32Array.from(/** @type {Float32Array} */ (out[sd].data)),
+            notes: [],
           };
         }
       : null,

@@ -24,9 +24,10 @@ export function ownPanel({ scene, store, renderer, backend, map, decode, say, tr
   const bars = h("ol", { class: "bars" });
   const near = h("ul", { class: "neighbours" });
   const words = h("p", { class: "faint" });
+  const notes = h("p", { class: "faint", id: "own-notes" });
   answer.append(
     h("figure", { class: "given" }, view.element, h("figcaption", { text: "its reconstruction" })),
-    h("div", { class: "spread" }, h("h3", { text: "Posterior" }), bars, words),
+    h("div", { class: "spread" }, h("h3", { text: "Posterior" }), bars, words, notes),
     ...(scene.n ? [h("h3", { text: "Nearest rows" }), near] : []),
   );
   answer.hidden = true;
@@ -37,8 +38,9 @@ export function ownPanel({ scene, store, renderer, backend, map, decode, say, tr
       const [x] = await decode([found.mean]);
       return { ...found, x };
     },
-    ({ mean, sd, x }) => {
+    ({ mean, sd, x, notes: said }) => {
       answer.hidden = false;
+      notes.textContent = said.join(" ");
       view.draw(x);
       const rows = nearest(scene.codes, scene.d, mean, n);
       store.set("given", { given: { mean, sd, neighbours: rows.map((r) => r.row) } });

@@ -1,40 +1,63 @@
-// A picture of one's own: chosen, dropped or drawn, made as large and as grey as the model's.
+// A picture of one's own: chosen, dropped or drawn, brought to the form of the run's rows as the run itself would.
 
+import { brought } from "../brought.js";
 import { h } from "../dom.js";
 import { fill, ink } from "./image.js";
 import { makePad } from "./pad.js";
 
 /** @typedef {import("../types.js").Picture} Picture */
+/** @typedef {CanvasImageSource & {width: number, height: number}} Source */
+
+// A picture takes four bytes a pixel and more while it is read; of a large one the browser itself makes a smaller one first.
+const MOST_PIXELS = 50_000_000;
+const NEAR_PIXELS = 4_000_000;
+const MOST_BYTES = 64 * 2 ** 20;
+const NO_PICTURE = "This file is no picture that the browser can read; try a PNG or a JPEG.";
 
 /** @type {NonNullable<import("../types.js").Renderer["input"]>} */
 export const imageInput = (scene, given, say) => {
   const about = /** @type {Picture} */ (scene.about.image);
   const shown = h("canvas", { width: about.width, height: about.height, class: `picture small ${ink(about)}`, role: "img", "aria-label": "Your picture, as the model gets it" });
-  const result = h("figure", { class: "given", hidden: true }, shown, h("figcaption", { text: "as the model gets it" }));
+  const how = about.levels === 2 ? "as the model gets it: bits, 1 from half light on" : "as the model gets it";
+  const result = h("figure", { class: "given", hidden: true }, shown, h("figcaption", { text: how }));
   const invert = h("input", { type: "checkbox", id: "own-invert" });
-  /** @type {CanvasImageSource & {width: number, height: number} | null} */
+  /** @type {Source | null} */
   let source = null;
   let drawn = false;
+  // Counts what was given, so that a file that is slow to read does not come after one that was given later.
+  let turn = 0;
 
+  const hold = (/** @type {Source} */ next) => {
+    if (source instanceof ImageBitmap && source !== next) source.close();
+    source = next;
+  };
   const read = () => {
     if (!source) return;
-    const { x, bytes } = toValues(source, about, invert.checked);
-    const context = shown.getContext("2d");
-    context?.putImageData(new ImageData(bytes, about.width, about.height), 0, 0);
+    const x = brought(pixelsOf(source), about, invert.checked);
+    const bytes = new Uint8ClampedArray(4 * about.width * about.height);
+    fill(bytes, x, about);
+    shown.getContext("2d")?.putImageData(new ImageData(bytes, about.width, about.height), 0, 0);
     result.hidden = false;
     given({ x, mask: new Float32Array(x.length).fill(1), row: null });
   };
   const take = async (/** @type {Blob} */ file) => {
-    try {
-      source = await createImageBitmap(file);
-    } catch {
-      say("This file is no picture that the browser can read; try a PNG or a JPEG.");
+    turn += 1;
+    const mine = turn;
+    /** @type {ImageBitmap | string} */
+    const found = await opened(file).catch((error) => (error instanceof TooLarge ? error.message : NO_PICTURE));
+    if (mine !== turn) {
+      if (typeof found !== "string") found.close();
       return;
     }
+    if (typeof found === "string") {
+      say(found);
+      return;
+    }
+    hold(found);
     drawn = false;
     // A page of dark ink for a model of light ink, or the other way round.
     const ground = about.ground ?? (about.invert ? "dark" : "mixed");
-    invert.checked = ground !== "mixed" && (borderOf(source) > 0.5) !== (ground === "light");
+    invert.checked = ground !== "mixed" && (borderOf(found) > 0.5) !== (ground === "light");
     read();
   };
   invert.addEventListener("change", () => {
@@ -66,7 +89,8 @@ export const imageInput = (scene, given, say) => {
   const pad =
     about.channels === 1
       ? makePad(about, (canvas) => {
-          source = canvas;
+          turn += 1;
+          hold(canvas);
           drawn = true;
           // The pad is drawn in the model's own colours.
           invert.checked = false;
@@ -78,7 +102,7 @@ export const imageInput = (scene, given, say) => {
 
 /**
  * How light the edge of a picture is, from 0 to 1.
- * @param {CanvasImageSource & {width: number, height: number}} source
+ * @param {Source} source
  */
 function borderOf(source) {
   const side = 24;
@@ -99,43 +123,44 @@ function borderOf(source) {
   return sum / n;
 }
 
+class TooLarge extends Error {}
+
 /**
- * @param {CanvasImageSource & {width: number, height: number}} source
- * @param {Picture} about
- * @param {boolean} inverted
+ * A file's picture; its size is known before its pixels are unpacked.
+ * @param {Blob} file
  */
-function toValues(source, about, inverted) {
-  const { channels, height, width, low = 0, high = 1 } = about;
-  const n = width * height;
-  const paper = Math.round(255 * borderOf(source));
-  const fit = Math.min(width / source.width, height / source.height);
-  let [w, h_] = [source.width, source.height];
-  /** @type {CanvasImageSource} */
-  let from = source;
-  // By halves, since a browser looks at few pixels when it shrinks a lot at once.
-  while (Math.min(w, h_) * 0.5 > Math.max(width, height)) {
-    const half = scratch(Math.max(1, w >> 1), Math.max(1, h_ >> 1));
-    half.drawImage(from, 0, 0, half.canvas.width, half.canvas.height);
-    [w, h_] = [half.canvas.width, half.canvas.height];
-    from = half.canvas;
-  }
+async function opened(file) {
+  if (file.size > MOST_BYTES) throw new TooLarge(`This file has ${Math.round(file.size / 2 ** 20)} MiB, too many for a picture here (64); make it smaller.`);
+  const { width, height } = await sizeOf(file);
+  if (width * height > MOST_PIXELS) throw new TooLarge(`This picture has ${width} x ${height} pixels, too many (50 million); make it smaller.`);
+  // Numbers as they stand in the file, whatever colours a profile means by them.
+  return createImageBitmap(file, { colorSpaceConversion: "none" });
+}
+
+/**
+ * @param {Blob} file
+ * @returns {Promise<{width: number, height: number}>}
+ */
+function sizeOf(file) {
+  const address = URL.createObjectURL(file);
+  return new Promise((/** @type {(size: {width: number, height: number}) => void} */ done, failed) => {
+    const image = new Image();
+    image.onload = () => done({ width: image.naturalWidth, height: image.naturalHeight });
+    image.onerror = failed;
+    image.src = address;
+  }).finally(() => URL.revokeObjectURL(address));
+}
+
+/** @param {Source} source */
+function pixelsOf(source) {
+  const by = Math.min(1, Math.sqrt(NEAR_PIXELS / (source.width * source.height)));
+  const [width, height] = [Math.max(1, Math.round(source.width * by)), Math.max(1, Math.round(source.height * by))];
   const context = scratch(width, height);
-  context.fillStyle = `rgb(${paper} ${paper} ${paper})`;
+  context.fillStyle = "#000";
   context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = "high";
-  const [wide, long] = [source.width * fit, source.height * fit];
-  context.drawImage(from, (width - wide) / 2, (height - long) / 2, wide, long);
-  const { data } = context.getImageData(0, 0, width, height);
-  const x = new Float32Array(channels * n);
-  for (let i = 0; i < n; i += 1) {
-    for (let c = 0; c < channels; c += 1) {
-      const unit = channels === 1 ? lightness(data, i) : data[4 * i + c] / 255;
-      x[c * n + i] = low + (high - low) * (inverted ? 1 - unit : unit);
-    }
-  }
-  const bytes = new Uint8ClampedArray(4 * n);
-  fill(bytes, x, about);
-  return { x, bytes };
+  context.drawImage(source, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
 }
 
 /**

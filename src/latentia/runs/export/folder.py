@@ -1,7 +1,5 @@
 """A run's model and posterior as a folder of safetensors, JSON and ONNX, written whole or not at all."""
 
-import os
-import shutil
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -13,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from latentia.core.atomic import whole_folder
 from latentia.core.compact import compact_json
 from latentia.core.errors import LatentiaError, RecipeError, RunError, nearest
 from latentia.core.random import seeded
@@ -79,17 +78,11 @@ def export(
     model, posterior = deepcopy((model, posterior))
     model.cpu().eval()
     posterior.cpu().eval()
-    beside = _beside(folder)
     try:
-        with torch.no_grad(), seeded(SEED):
+        with whole_folder(folder) as beside, torch.no_grad(), seeded(SEED):
             done = _write(model, posterior, recipe, data, beside, format)
-        if folder.exists():
-            folder.rmdir()
-        beside.replace(folder)
     except OSError as error:
         raise RunError(f"{folder} cannot be written ({error.strerror or error}); choose another --out.") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return Exported(folder, tuple(folder / path.name for path in done.files), done.errors, done.left_out)
 
 
@@ -172,12 +165,3 @@ def _check_free(folder: Path) -> None:
         raise RunError(f"{folder} is a file; choose another --out.")
     if folder.is_dir() and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty; choose another --out, or remove it first.")
-
-
-def _beside(folder: Path) -> Path:
-    try:
-        beside = folder.with_name(f".{folder.name}.{os.getpid()}")
-        beside.mkdir(parents=True)
-        return beside
-    except OSError as error:
-        raise RunError(f"{folder} cannot be written ({error.strerror or error}); choose another --out.") from None

@@ -6,7 +6,7 @@ it all.
 """
 
 from latentia.web.scene.domains import DOMAINS, Domain
-from latentia.web.scene.exporting import export_page
+from latentia.web.scene.exporting import ExportedPage, export_page
 from latentia.web.scene.writing import Backend, Scene, write_scene
 
-__all__ = ["DOMAINS", "Backend", "Domain", "Scene", "export_page", "write_scene"]
+__all__ = ["DOMAINS", "Backend", "Domain", "ExportedPage", "Scene", "export_page", "write_scene"]

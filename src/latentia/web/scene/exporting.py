@@ -1,11 +1,12 @@
 """The explorer of a run as static files: page, scene, and the model as graphs that a browser runs. No server, no network."""
 
 import json
-import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from latentia.core.atomic import whole_folder
 from latentia.core.compact import compact_json
 from latentia.core.errors import LatentiaError, RunError
 from latentia.runs import Run
@@ -19,16 +20,29 @@ INDEX, RUNTIME, FOLDER = "index.html", "ort", "scene"
 NOT_PAGE = shutil.ignore_patterns("*.py", "*.pyc", "__pycache__")
 
 
-def export_page(run: Run, folder: str | Path, rows: int = MOST_ROWS) -> list[Path]:
+@dataclass(frozen=True)
+class ExportedPage:
+    """What an export left.
+
+    Attributes:
+        files: the page first.
+        tells: what these files tell of single rows, in words.
+        why_no_rows: where the map is empty, the reason, for whoever runs this; "" where it is not.
+    """
+
+    files: tuple[Path, ...]
+    tells: str
+    why_no_rows: str = ""
+
+
+def export_page(run: Run, folder: str | Path, rows: int = MOST_ROWS, tell_rows: bool = True) -> ExportedPage:
     """Write the page with everything that it needs; any static host serves it.
 
     Args:
         run: the run.
         folder: new or empty; it is written whole or not at all.
         rows: on the map, at most.
-
-    Returns:
-        the files, the page first.
+        tell_rows: as for ``write_scene``.
 
     Raises:
         LatentiaError: a package that is missing, or z is of a kind that no map can lay out.
@@ -36,22 +50,29 @@ def export_page(run: Run, folder: str | Path, rows: int = MOST_ROWS) -> list[Pat
     """
     to = Path(folder)
     _check(to)
-    beside = to.with_name(f".{to.name}.{os.getpid()}")
     try:
-        shutil.copytree(PAGE, beside, ignore=NOT_PAGE)
-        graphs = _graphs(run, beside / FOLDER)
-        scene = write_scene(run, beside / FOLDER, "onnx", rows=rows)
-        about = {**scene.about, "encodes": graphs["encoder"] is not None, "onnx": graphs}
-        (beside / FOLDER / SCENE).write_text(compact_json(about) + "\n", encoding="utf-8")
-        if to.exists():
-            to.rmdir()
-        beside.replace(to)
+        with whole_folder(to) as beside:
+            shutil.copytree(PAGE, beside, ignore=NOT_PAGE, dirs_exist_ok=True)
+            graphs = _graphs(run, beside / FOLDER)
+            scene = write_scene(run, beside / FOLDER, "onnx", rows=rows, tell_rows=tell_rows)
+            about = {**scene.about, "encodes": graphs["encoder"] is not None, "onnx": graphs}
+            (beside / FOLDER / SCENE).write_text(compact_json(about) + "\n", encoding="utf-8")
     except OSError as error:
         raise RunError(f"{to} cannot be written ({error.strerror or error}); choose another --export.") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     files = sorted(path for path in to.rglob("*") if path.is_file())
-    return sorted(files, key=lambda path: path != to / INDEX)
+    return ExportedPage(
+        tuple(sorted(files, key=lambda path: path != to / INDEX)), told_of_rows(scene.about), scene.why_no_rows
+    )
+
+
+def told_of_rows(about: dict[str, Any]) -> str:
+    """What a scene's files tell of single rows, in words."""
+    if not about["rows"]:
+        return "nothing of any single row"
+    parts = ["encodings", "places in their split"]
+    parts += ["labels"] * about["has_labels"] + ["scores"] * about["has_scores"]
+    parts += ["small pictures"] * bool(about["thumbs"]) + ["all cells"] * bool(about["table_rows"])
+    return f"{about['rows']:,} rows' {', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _check(folder: Path) -> None:

@@ -10,12 +10,13 @@ from torch.distributions import Distribution
 
 from latentia.core import Batch
 from latentia.core.errors import LatentiaError, NoClosedForm
-from latentia.distributions import DRAWS_FOR_A_MEAN, closed_kl, kl_per_dimension
+from latentia.distributions import closed_kl, kl_per_dimension
 from latentia.evaluation import DEFAULT_MEMORY, chunk_sizes, mean_and_error, quiet
 from latentia.evaluation.footprint import bytes_a_draw
 from latentia.models import GenerativeModel
 from latentia.posteriors import Amortized, Clamped, Exact, Layered, Posterior
-from latentia.runs import Run
+from latentia.runs import Run, schema_of
+from latentia.runs.scoring import own_units
 from latentia.web.scene.rows import Chosen, Piece, first_split, pieces
 from latentia.weights import terms
 
@@ -25,7 +26,6 @@ MOST_SEARCHED = 2000
 QUICK = (Amortized, Clamped, Layered, Exact)
 # Of all encodings together, in memory and in the file.
 MOST_NUMBERS = 20_000_000
-MOST_SDS = 2_000_000
 LARGEST_LABEL = 2**15 - 1
 
 
@@ -35,8 +35,8 @@ class Seen:
 
     Attributes:
         codes: (N, D) float32 posterior means, flattened.
-        sds: (N, D) float32, or None where they would be too many.
-        scores: (N,) float32 nats, the ELBO from one draw; NaN where that is not finite; None where it cannot be had.
+        scores: (N,) float32 nats, the ELBO from one draw, of a table in its columns' own units as ``Run.score`` has it; NaN
+            where it is not finite; None where it cannot be had.
         labels: (N,) int16, -1 without one; None without any.
         places: (N,) int32, each row's place in its split.
         splits: of each split, its first row and the one after its last.
@@ -45,7 +45,6 @@ class Seen:
     """
 
     codes: np.ndarray
-    sds: np.ndarray | None
     scores: np.ndarray | None
     labels: np.ndarray | None
     places: np.ndarray
@@ -65,7 +64,7 @@ def most_rows(posterior: Posterior, n_latents: int, wanted: int) -> int:
 
 def nothing_seen(n_latents: int) -> Seen:
     """No rows."""
-    return Seen(np.zeros((0, n_latents), np.float32), None, None, None, np.zeros(0, np.int32), {}, None)
+    return Seen(np.zeros((0, n_latents), np.float32), None, None, np.zeros(0, np.int32), {}, None)
 
 
 def look(run: Run, rows: Chosen, show: Callable[[Piece, Tensor], None]) -> Seen:
@@ -77,7 +76,7 @@ def look(run: Run, rows: Chosen, show: Callable[[Piece, Tensor], None]) -> Seen:
     d = run.model.z_shape.numel()
     if not len(rows):
         return nothing_seen(d)
-    pass_ = _Pass(run, d, with_sds=len(rows) * d <= MOST_SDS)
+    pass_ = _Pass(run, d)
     with quiet(run.model, run.posterior, SEED):
         size = _rows_at_once(run, rows)
         for piece in pieces(run, rows, size):
@@ -88,10 +87,9 @@ def look(run: Run, rows: Chosen, show: Callable[[Piece, Tensor], None]) -> Seen:
 class _Pass:
     """What is gathered on the way."""
 
-    def __init__(self, run: Run, d: int, with_sds: bool) -> None:
-        self.model, self.posterior, self.d, self.with_sds = run.model, run.posterior, d, with_sds
+    def __init__(self, run: Run, d: int) -> None:
+        self.model, self.posterior, self.d, self.schema = run.model, run.posterior, d, schema_of(run)
         self.codes: list[np.ndarray] = []
-        self.sds: list[np.ndarray] = []
         self.scores: list[np.ndarray] | None = []
         self.labels: list[np.ndarray] = []
         self.places: list[np.ndarray] = []
@@ -107,14 +105,13 @@ class _Pass:
         mean = mean_and_error(q)[0].expand(n, *shape).reshape(n, self.d).cpu()
         kept = mean.isfinite().all(1)
         self._add(self.codes, mean, kept)
-        if self.with_sds:
-            self._add(self.sds, _sd(q).expand(n, *shape).reshape(n, self.d).cpu(), kept)
         if self.scores is not None:
             score = row_scores(self.model, q, batch)
             if score is None:
                 self.scores = None
             else:
-                self._add(self.scores, score.expand(n).cpu(), kept)
+                units = 0.0 if self.schema is None else own_units(self.schema, batch.x, batch.mask).sum(1)
+                self._add(self.scores, score.expand(n).cpu() + units, kept)
         each = None if self.kl is None else kl_per_dimension(q, prior)
         self.kl = None if self.kl is None or each is None else self.kl + _sum(each, n)[kept].sum(0)
         self.places.append(batch.row.cpu()[kept].numpy().astype(np.int32))
@@ -141,7 +138,6 @@ class _Pass:
         kl = None if self.kl is None or not n else (self.kl.double() / n).cpu().numpy()
         return Seen(
             codes,
-            np.concatenate(self.sds) if self.with_sds else None,
             scores,
             None if labels is None else labels.astype(np.int16),
             np.concatenate(self.places),
@@ -168,13 +164,6 @@ def row_scores(model: GenerativeModel, q: Distribution, batch: Batch) -> Tensor 
     except NoClosedForm:
         rate = parts.rate()
     return parts.log_likelihood.mean(0) - rate
-
-
-def _sd(q: Distribution) -> Tensor:
-    try:
-        return q.variance.sqrt()
-    except NotImplementedError:
-        return q.sample((DRAWS_FOR_A_MEAN,)).std(0)
 
 
 def _sum(each: Tensor, n: int) -> Tensor:

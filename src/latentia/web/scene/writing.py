@@ -1,6 +1,6 @@
 """A run as the files that the page reads: ``scene.json`` and, beside it, plain little-endian numbers and PNG sheets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from latentia.evaluation import quiet
 from latentia.report.probe import prior_means
 from latentia.runs import Run
 from latentia.web.scene.domains import DOMAINS, Domain, Material
-from latentia.web.scene.latents import latents, support_of
+from latentia.web.scene.latents import Support, latents, support_of
 from latentia.web.scene.looking import Seen, look, most_rows, nothing_seen
 from latentia.web.scene.plane import about, grid, plane_of, points_of
 from latentia.web.scene.prior import prior_of
@@ -24,6 +24,8 @@ SCENE, MOST_ROWS = "scene.json", 100_000
 ROWS_FOR_SCALE = 200
 # Cells across, of the picture behind a map of two latents.
 SIDE = 28
+SCORE = "ELBO from one draw, nats"
+SCORE_OF_TABLE = f"{SCORE} in the columns' own units"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,14 @@ class Scene:
     why_no_rows: str = ""
 
 
-def write_scene(run: Run, folder: Path, backend: Backend = "http", where: str | None = None, rows: int = MOST_ROWS) -> Scene:
+def write_scene(
+    run: Run,
+    folder: Path,
+    backend: Backend = "http",
+    where: str | None = None,
+    rows: int = MOST_ROWS,
+    tell_rows: bool = True,
+) -> Scene:
     """Look at a run once, and write all that the page shows without asking its model again.
 
     The same run gives the same bytes.
@@ -52,6 +61,8 @@ def write_scene(run: Run, folder: Path, backend: Backend = "http", where: str | 
         backend: whom the page asks to decode: a server beside it, or graphs that it runs itself.
         where: how to call the run's folder in the lines that load it again.
         rows: on the map, at most.
+        tell_rows: whether the files hold anything of a single row. Without, the map is empty, since the decoder makes a
+            row's likeness of its encoding; latents and plane are still those that the rows fill.
 
     Raises:
         LatentiaError: z is of a kind that no map can lay out.
@@ -60,28 +71,32 @@ def write_scene(run: Run, folder: Path, backend: Backend = "http", where: str | 
     support = support_of(run)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _write(run, folder, backend, where, rows, support)
+        return _write(run, folder, backend, where, rows, support, tell_rows)
     except OSError as error:
         raise RunError(f"{folder} cannot be written ({error.strerror or error}); choose another folder.") from None
 
 
-def _write(run: Run, folder: Path, backend: Backend, where: str | None, at_most: int, support: Any) -> Scene:
+def _write(
+    run: Run, folder: Path, backend: Backend, where: str | None, at_most: int, support: Support, tell_rows: bool
+) -> Scene:
     n_latents = run.model.z_shape.numel()
     rows = chosen(run, most_rows(run.posterior, n_latents, at_most))
-    kind, domain = _domain(run, rows, folder)
+    kind, domain = _domain(run, rows, folder, tell_rows)
     try:
-        seen = look(run, rows, lambda piece, kept: _show(domain, piece, kept))
+        seen = look(run, rows, lambda piece, kept: _show(domain, piece, kept) if tell_rows else None)
     except LatentiaError as error:
         rows = Chosen(rows.data, {}, "no rows: the posterior has no answer for them", str(error))
-        kind, domain = _domain(run, rows, folder)
+        kind, domain = _domain(run, rows, folder, tell_rows)
         seen = nothing_seen(n_latents)
     of_latents = latents(run, seen, support)
     plane = plane_of(seen.codes, _first_two(of_latents, n_latents))
     prior, bank = prior_of(run, support)
+    if not tell_rows:
+        seen = nothing_seen(n_latents)
+        rows = replace(rows, said="no rows: they are left out of these files")
     arrays = {
         "points": points_of(plane, seen.codes),
         "codes": seen.codes,
-        "sds": seen.sds,
         "scores": seen.scores,
         "labels": seen.labels,
         "rows": seen.places,
@@ -95,7 +110,6 @@ def _write(run: Run, folder: Path, backend: Backend, where: str | None, at_most:
         "version": VERSION,
         "name": _name(run),
         "backend": backend,
-        "recipe": _recipe(run, len(of_latents)),
         "kind": kind,
         "why_not": "",
         "x_shape": list(run.model.x_shape),
@@ -112,8 +126,8 @@ def _write(run: Run, folder: Path, backend: Backend, where: str | None, at_most:
         "rows_file": "rows.bin",
         "splits": {name: list(ends) for name, ends in seen.splits.items()},
         "label_names": _label_names(seen, None if data is None else data.label_names),
-        "score_name": None if seen.scores is None else "ELBO from one draw, nats",
-        **{f"has_{name}": arrays[name] is not None for name in ("sds", "labels", "scores", "prior")},
+        "score_name": None if seen.scores is None else SCORE_OF_TABLE if kind == "table" else SCORE,
+        **{f"has_{name}": arrays[name] is not None for name in ("labels", "scores")},
         "encodes": True,
         "thumbs": None,
         "table_rows": None,
@@ -127,13 +141,13 @@ def _write(run: Run, folder: Path, backend: Backend, where: str | None, at_most:
     return Scene(folder, scene, rows.why_none)
 
 
-def _domain(run: Run, rows: Chosen, folder: Path) -> tuple[str, Domain]:
+def _domain(run: Run, rows: Chosen, folder: Path, tell_rows: bool) -> tuple[str, Domain]:
     if len(rows):
         sample = first_split(rows, ROWS_FOR_SCALE).filled().cpu()
     else:
         with quiet(run.model, run.posterior, seed=0):
             sample = prior_means(run.model, ROWS_FOR_SCALE)
-    given = Material(run, sample, len(rows), folder)
+    given = Material(run, sample, len(rows) if tell_rows else 0, folder)
     for kind, domain in DOMAINS.items():
         if (found := domain.of(given)) is not None:
             return kind, found
@@ -173,16 +187,6 @@ def _label_names(seen: Seen, names: tuple[str, ...] | None) -> list[str] | None:
 
 def _name(run: Run) -> str:
     return "run" if isinstance(run.recipe, RecipeError) else run.recipe.name
-
-
-def _recipe(run: Run, n: int) -> str:
-    """What it is, in a line."""
-    if isinstance(run.recipe, RecipeError):
-        return f"{type(run.model).__name__}, {type(run.posterior).__name__}"
-    recipe = run.recipe
-    parts = (recipe.model, recipe.posterior)
-    named = " · ".join(str(part.get("name", part.get("source", "own"))) for part in parts)
-    return f"{named} · {n} {'latent' if n == 1 else 'latents'}" + (f" · {recipe.about}" if recipe.about else "")
 
 
 def _python(run: Run, where: str | None) -> str:

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import astuple
 from pathlib import Path
 
-import numpy as np
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 import latentia
 from latentia.core.errors import LatentiaError
 from latentia.runs import Run
-from latentia.runs.likened import stored_levels
+from latentia.runs.likened import picture_aspect, picture_levels
 from latentia.web.service.about import about as look
 from latentia.web.service.asked import Asked
 from latentia.web.service.describing import describe
@@ -59,7 +58,7 @@ def build(run: Run, options: Options, scene: Path | None = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    reader = Reader(about, stored_levels(run, np.full(1, 255, np.uint8)), options.pixels)
+    reader = Reader(about, picture_levels(run), options.pixels, picture_aspect(run))
     router = Routes(about, kinds, reader, asked, worker).router()
     app.include_router(router)
     app.add_exception_handler(HTTPException, _refused)

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from latentia.core.errors import DataError
+from latentia.data import Aspect
 from latentia.data.reading.image_files import brought
 
 FORMATS = ("PNG", "JPEG")
@@ -17,14 +18,17 @@ FORMATS = ("PNG", "JPEG")
 ACROSS = 16
 
 
-def rows_of_pictures(files: Sequence[bytes], shape: tuple[int, int, int], levels: int | None, most: int) -> np.ndarray:
-    """Pictures as rows (n, *shape) in [0, 1], black is 0: scaled until they cover the shape, their middle cut out.
+def rows_of_pictures(
+    files: Sequence[bytes], shape: tuple[int, int, int], levels: int | None, most: int, aspect: Aspect = "crop"
+) -> np.ndarray:
+    """Pictures as rows (n, *shape) in [0, 1], black is 0, by the rules of ``latentia.data.reading.image_files``.
 
     Args:
         files: PNG or JPEG.
         shape: (channels, height, width).
         levels: grey levels that the run knows, to the nearest of which each value is brought; None for any.
         most: pixels that all files together may declare.
+        aspect: how a picture of another shape gets there.
 
     Raises:
         DataError: no such picture, or too many pixels.
@@ -33,7 +37,7 @@ def rows_of_pictures(files: Sequence[bytes], shape: tuple[int, int, int], levels
     colour = "grey" if channels == 1 else "rgb"
     left, rows = most, []
     for file in files:
-        pixels, size = _pixels(file, colour, (height, width), left)
+        pixels, size = _pixels(file, colour, (height, width), left, aspect)
         left -= size
         rows.append(pixels)
     x = np.stack(rows).astype(np.float32) / 255
@@ -76,7 +80,7 @@ def _png(pixels: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _pixels(file: bytes, colour: str, size: tuple[int, int], most: int) -> tuple[np.ndarray, int]:
+def _pixels(file: bytes, colour: str, size: tuple[int, int], most: int, aspect: Aspect) -> tuple[np.ndarray, int]:
     """(channels, height, width) bytes, and how many pixels there were."""
     from PIL import Image
 
@@ -88,7 +92,7 @@ def _pixels(file: bytes, colour: str, size: tuple[int, int], most: int) -> tuple
                 if declared > most:
                     raise DataError(f"a picture has {picture.width} x {picture.height} pixels, too many; make it smaller.")
                 picture.load()
-                return brought(picture, colour, size, "crop"), declared
+                return brought(picture, colour, size, aspect), declared
     except DataError:
         raise
     except Exception:  # damaged bytes can end in nearly any error inside a decoder

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from latentia.core.errors import DataError
+from latentia.data import Aspect
 from latentia.web.service.about import About
 from latentia.web.service.pictures import decoded, rows_of_pictures
 from latentia.web.service.questions import LARGEST, LARGEST_VALUE, MOST_CELLS
@@ -44,10 +45,12 @@ class Reader:
         about: the run.
         levels: grey levels to which pictures are brought, or None.
         pixels: that a picture may have.
+        aspect: how a picture of another shape is brought to the run's.
     """
 
-    def __init__(self, about: About, levels: int | None, pixels: int) -> None:
+    def __init__(self, about: About, levels: int | None, pixels: int, aspect: Aspect = "crop") -> None:
         self._about, self._levels, self._pixels = about, levels, pixels
+        self._aspect: Aspect = aspect
 
     async def question(self, request: Request, kind: type[BaseModel], raw: str | None = None) -> Question:
         """The question in a request.
@@ -119,7 +122,7 @@ class Reader:
 
     def _pictures(self, files: list[bytes]) -> np.ndarray:
         channels, height, width = self._about.x_shape
-        return rows_of_pictures(files, (channels, height, width), self._levels, self._pixels)
+        return rows_of_pictures(files, (channels, height, width), self._levels, self._pixels, self._aspect)
 
 
 def sentence_of(error: ValidationError) -> str:

@@ -9,12 +9,13 @@ from torch import Size, Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from latentia.core.errors import DataError, RecipeError
-from latentia.data import DATASETS, load_data
+from latentia.data import DATASETS, Aspect, load_data
 from latentia.evaluation import quiet
 from latentia.report.pictures import DARK_GROUND
 from latentia.report.png import png_bytes
 from latentia.report.probe import decode
 from latentia.runs import Run
+from latentia.runs.likened import picture_aspect, picture_levels
 from latentia.web.scene.domains.base import Domain, Material
 
 # Thumbnails on one sheet, and across; a sheet is fetched when the pointer first meets one of its rows.
@@ -33,10 +34,14 @@ class ImageDomain(Domain):
         sample: (n, *shape) some pictures, which decide about range and ground.
         n_rows: that will be added, at most.
         folder: where files go.
+        levels: grey levels to which a picture of one's own is brought, two where rows are bits; None for any.
+        aspect: how a picture of another shape is brought to this one.
     """
 
-    def __init__(self, shape: Size, sample: Tensor, n_rows: int, folder: Path) -> None:
-        self.shape, self.folder = shape, folder
+    def __init__(
+        self, shape: Size, sample: Tensor, n_rows: int, folder: Path, levels: int | None = None, aspect: Aspect = "crop"
+    ) -> None:
+        self.shape, self.folder, self.levels, self.aspect = shape, folder, levels, aspect
         low, high = float(sample.min()), float(sample.max())
         self.low, self.high = (0.0, 1.0) if (low >= 0 and high <= 1) or high <= low else (low, high)
         middle = float(((sample.reshape(-1, *shape) - self.low) / (self.high - self.low)).median())
@@ -48,8 +53,10 @@ class ImageDomain(Domain):
 
     @classmethod
     def of(cls, given: Material) -> Domain | None:
-        shape = picture_shape(given.run)
-        return None if shape is None else cls(shape, given.sample.float(), given.n_rows, given.folder)
+        run, shape = given.run, picture_shape(given.run)
+        if shape is None:
+            return None
+        return cls(shape, given.sample.float(), given.n_rows, given.folder, picture_levels(run), picture_aspect(run))
 
     def pixels(self, xs: Tensor, cell: tuple[int, int]) -> np.ndarray:
         """(n, *x_shape) -> (n, *cell, channels) uint8; larger pictures are averaged down."""
@@ -72,7 +79,13 @@ class ImageDomain(Domain):
         facts = {"channels": channels, "height": height, "width": width, "low": self.low, "high": self.high}
         thumbs = {"files": self.files, "per_file": PER_FILE, "across": ACROSS, "cell": list(self.cell)}
         return {
-            "image": {**facts, "invert": self.ground == "dark", "ground": self.ground},
+            "image": {
+                **facts,
+                "levels": self.levels,
+                "aspect": self.aspect,
+                "invert": self.ground == "dark",
+                "ground": self.ground,
+            },
             "thumbs": thumbs if self.files else None,
         }
 
