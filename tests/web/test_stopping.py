@@ -101,5 +101,5 @@ def test_an_empty_token_lets_nobody_in(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 @pytest.mark.parametrize("token", ["short", "has a blank", "ein-schlüssel", "line\nbreak", ""])
 def test_tokens_that_no_header_carries_are_refused(token: str) -> None:
-    with pytest.raises(LatentiaError, match=r"the token has .* openssl rand"):
+    with pytest.raises(LatentiaError, match=r"the token has .*openssl rand"):
         Options(token=token)
