@@ -13,9 +13,9 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, text: str = README) -> list[str]:
     """The fenced blocks of one language."""
-    fences = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    fences = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     return [text for found, text in fences if found == language]
 
 
@@ -57,7 +57,7 @@ def test_the_readmes_commands_exist() -> None:
 
 def typed(text: str) -> Iterator[tuple[dict[str, str], list[str]]]:
     """Each command of Latentia's in fenced blocks, as variables and words; what a shell would fill in is ten letters."""
-    for block in re.findall(r"^```(?:sh|bash)?\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+    for block in blocks("", text):
         for line in re.sub(r"\$\([^)]*\)", "x" * 10, block.replace("\\\n", " ")).splitlines():
             for command in line.split("&&") if re.match(r"(?:[A-Z_]+=\S+ )*(?:latentia|pip) ", line) else ():
                 words = shlex.split(command, comments=True)

@@ -122,6 +122,15 @@ def test_json_may_be_shorter_than_other_bodies(run: Run) -> None:
     assert (limits["body_bytes"], limits["json_bytes"]) == (4000, 1000)
 
 
+def test_lists_that_no_question_needs_are_not_read(app: Any) -> None:
+    headers = {"content-type": "application/json"}
+    many = b'{"z": [' + b"[]," * 60_000 + b"[]]}"
+    assert refused(post(app, "/v1/decode", content=many, headers=headers), 422) == (
+        "the body holds more than 56,000 lists; ask about fewer rows at once."
+    ), "50,000, and of each of 1,000 rows six"
+    assert post(app, "/v1/encode", {"x": np.zeros((1000, 1, 4, 3)).tolist()}).status_code == 200
+
+
 def test_draws_of_a_score_are_bounded_over_its_rows(run: Run) -> None:
     app = unlimited(run, scored_draws=200)
     row = np.zeros((1, 4, 3)).tolist()

@@ -1,5 +1,6 @@
 """From a request's body to a question: JSON by its type, floats and pictures by the media type that says so."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ JSON, FLOATS, PNG, JPEG = "application/json", "application/octet-stream", "image
 # Bytes from which a body is read beside the event loop.
 LONG = 2**15
 LONGEST_SENTENCE = 400
+# Lists and objects of a body, beside those that rows are made of; each takes thirty times its two bytes, and longer to make.
+MOST_LISTS = 50_000
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Reader:
 
     def __init__(self, about: About, levels: int | None, pixels: int, aside: Aside) -> None:
         self._about, self._levels, self._most_pixels, self._aside = about, levels, pixels, aside
+        a_row = max(sum(math.prod(shape[:end]) for end in range(len(shape))) for shape in (about.x_shape, about.z_shape))
+        self._most_lists = MOST_LISTS + about.rows * a_row
 
     async def question(self, request: Request, kind: type[BaseModel], raw: str | None = None) -> Question:
         """The question in a request.
@@ -73,6 +78,8 @@ class Reader:
         raise HTTPException(415, f"the content-type is {_shown(media) or 'missing'}, wanted {' or '.join(known)}.")
 
     def _of_json(self, body: bytes, kind: type[BaseModel]) -> Question:
+        if body.count(b"[") + body.count(b"{") > self._most_lists:
+            raise HTTPException(422, f"the body holds more than {self._most_lists:,} lists; ask about fewer rows at once.")
         try:
             plain = from_json(body, allow_inf_nan=False)
         except ValueError as error:
