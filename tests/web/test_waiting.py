@@ -133,7 +133,11 @@ def test_levels_of_a_named_set_need_no_rows_of_it(monkeypatch: pytest.MonkeyPatc
 def test_nothing_is_downloaded_for_neighbors(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.delenv("LATENTIA_DATA", raising=False)
     monkeypatch.setattr("latentia.data.sources.cache_folder", lambda: Path("/nowhere"))
-    monkeypatch.setattr("latentia.data.sources.download", lambda *_: pytest.fail("a download"))
+
+    def fetch(*_: Any) -> None:
+        raise AssertionError("a download")
+
+    monkeypatch.setattr("latentia.data.sources.download", fetch)
     alone = image_run()
     section = alone.known_recipe().data.model_copy(update={"name": "mnist", "path": None, "fingerprint": None})
     alone.recipe, alone.data = alone.known_recipe().model_copy(update={"data": section}), None
