@@ -224,6 +224,7 @@ def test_the_explorer_shows_a_scene_of_its_own_and_takes_it_away(
     assert (of, open_, told) == (run, True, "True runs/mine")
     assert options.is_local
     assert (options.port, options.rate) == (0, None)
+    assert options.values // (3 * 256 * 256) >= 11, "a walk of large pictures"
     assert not scene.parent.exists()
     laying, empty = capsys.readouterr().err.splitlines()
     assert laying.startswith("laying out the map")
