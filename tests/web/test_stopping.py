@@ -81,6 +81,8 @@ def test_one_client_has_its_share_of_connections(run: Run) -> None:
             told = httpx2.get(f"http://127.0.0.1:{port}/healthz")
             assert told.status_code == status
             assert status == 200 or refused(told, 503) == sentence
+            open_.close()
+            until(lambda port=port: httpx2.get(f"http://127.0.0.1:{port}/healthz").status_code == 200)
 
 
 def test_an_empty_token_lets_nobody_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
