@@ -2,7 +2,10 @@
 
 import ast
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,9 +13,9 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, text: str = README) -> list[str]:
     """The fenced blocks of one language."""
-    fences = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    fences = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     return [text for found, text in fences if found == language]
 
 
@@ -50,6 +53,45 @@ def test_the_readmes_commands_exist() -> None:
     said = set(re.findall(r"^latentia (\w+)", README, flags=re.MULTILINE))
     assert said
     assert said <= known
+
+
+def typed(text: str) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """Each command of Latentia's in fenced blocks, as variables and words; what a shell would fill in is ten letters."""
+    for block in blocks("", text):
+        for line in re.sub(r"\$\([^)]*\)", "x" * 10, block.replace("\\\n", " ")).splitlines():
+            for command in line.split("&&") if re.match(r"(?:[A-Z_]+=\S+ )*(?:latentia|pip) ", line) else ():
+                words = shlex.split(command, comments=True)
+                named = [word for word in words if re.fullmatch(r"[A-Z_]+=.*", word)]
+                while words and words[0] in named:
+                    words.pop(0)
+                if words[:1] == ["latentia"]:
+                    yield dict(word.split("=", 1) for word in named), words[1:]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/serve.md", "docs/explore.md"])
+def test_commands_on_a_page_pass_their_checks(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options are there and of their type; what serves a run is called, so that what it checks itself is checked."""
+    from typer.main import get_command
+
+    from latentia.cli.app import app
+    from latentia.web import service
+
+    command, asked = get_command(app), list[Any]()
+    monkeypatch.setattr("latentia.runs.load", lambda path: path)
+    monkeypatch.setattr(service, "serve", lambda *of: asked.append(of))
+    monkeypatch.setattr(service, "explore", lambda *of, **more: asked.append((of, more)))
+    seen = set[str]()
+    for variables, words in typed((ROOT / page).read_text(encoding="utf-8")):
+        monkeypatch.delenv("LATENTIA_TOKEN", raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        seen.add(words[0])
+        called = command.commands[words[0]]  # pyright: ignore[reportAttributeAccessIssue]  # it is a group
+        with called.make_context(words[0], list(words[1:])) as context:
+            if words[0] in ("serve", "explore") and not context.params.get("export"):
+                called.invoke(context)
+    assert "serve" in seen or page == "docs/explore.md"
+    assert asked
 
 
 if __name__ == "__main__":  # brings the tree up to date

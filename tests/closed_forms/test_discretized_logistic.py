@@ -9,6 +9,7 @@ from torch.testing import assert_close
 
 from latentia.core.errors import SupportError
 from latentia.distributions import DiscretizedLogistic, grid_nats_to_bits
+from latentia.evaluation.footprint import peak_bytes
 
 LOCS = torch.tensor([-1e3, -3.0, 0.0, 0.2, 0.5, 1.0, 4.0, 1e3])
 SCALES = torch.tensor([1e-6, 1e-3, 0.03, 1.0, 50.0, 1e5])
@@ -56,6 +57,19 @@ def test_the_cumulated_masses_are_the_cdf(levels: int) -> None:
         ends = d.cdf(torch.tensor([-torch.inf, -1e-2 / levels, 1.0, torch.inf]).reshape(-1, 1))
         assert_close(ends, torch.tensor([[0.0], [0.0], [1.0], [1.0]], dtype=dtype).expand_as(ends))
         assert bool(d.cdf(torch.tensor(torch.nan)).isnan().all())
+
+
+@LEVELS
+@pytest.mark.parametrize(("dtype", "atol"), [(torch.float64, 1e-12), (torch.float32, 1e-5)], ids=["float64", "float32"])
+def test_the_mean_is_the_sum_of_levels_by_their_masses(levels: int, dtype: torch.dtype, atol: float) -> None:
+    d = every_pair(levels, dtype)
+    x = d.enumerate_support()
+    assert_close(d.mean, (x * d.log_prob(x).exp()).sum(0), rtol=0, atol=atol)
+
+
+def test_a_mean_holds_few_numbers_a_value() -> None:
+    d = DiscretizedLogistic(torch.rand(1000), torch.rand(1000) + 0.1)
+    assert peak_bytes(lambda: d.mean) < 70 * 1000 * 4, "of 256 levels, two or three times sixteen at once"
 
 
 @pytest.mark.parametrize("levels", [0, 1, 2.5, True, -3])

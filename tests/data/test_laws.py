@@ -130,7 +130,7 @@ def test_what_is_stated(name: str) -> None:
     assert entry.about
     assert "\n" not in entry.about
     assert all(form for form in entry.files)
-    assert load_data(name, "none").levels == LEVELS.get(name, USUAL_LEVELS)
+    assert load_data(name, "none").levels == entry.levels == LEVELS.get(name, USUAL_LEVELS)
 
 
 @every_set

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from latentia.data import sources
+from latentia.core.errors import DataError
+from latentia.data import no_downloads, sources
 from latentia.data.sources import File, locate
 
 CONTENT = b"rows and rows of numbers"
@@ -165,3 +166,29 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, real_download: N
         "https://example.org/file.bin and put it at $LATENTIA_DATA/mine/file.bin (LATENTIA_DATA is not set)."
     ):
         locate("mine", [(File("file.bin", "https://example.org/file.bin", SHA256),)], blocked)
+
+
+def test_where_nothing_is_to_be_downloaded_what_is_missing_is_told(own: Path, cache: Path, refused: Refused) -> None:
+    """Elsewhere, and afterwards, it is downloaded as ever; what is here is read."""
+    file = File("file.bin", "https://example.org/file.bin", SHA256)
+    with no_downloads():
+        with refused(
+            "'mine' needs file.bin, not found on this machine and nothing is downloaded here, as "
+            "latentia.load_data('mine') does; get it from https://example.org/file.bin and put it at "
+            f"$LATENTIA_DATA/mine/file.bin (LATENTIA_DATA is {own})."
+        ):
+            locate("mine", [(file,)])
+        other = list[str]()
+
+        def elsewhere() -> None:
+            try:
+                locate("mine", [(file,)])
+            except DataError as error:
+                other.append(str(error))
+
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        assert not any("nothing is downloaded here" in said for said in other)
+        mine = put(own / "mine" / "file.bin")
+        assert locate("mine", [(file,)]) == {"file.bin": mine}

@@ -1,6 +1,7 @@
 """Runs to serve, clients that ask an application in memory, and a server on a port of its own."""
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -10,11 +11,10 @@ from typing import Any
 
 import httpx2
 import numpy as np
-import uvicorn
 
 from latentia.runs import Run, fit_recipe
 from latentia.web.service import Options, make_app
-from latentia.web.service.server import config_of, listening
+from latentia.web.service.server import listening, server_of
 
 HOME = "http://127.0.0.1"
 SMALL = {
@@ -73,7 +73,7 @@ def refused(response: httpx2.Response, status: int) -> str:
 def serving(run: Run, scene: Path | None = None, **changes: Any) -> Iterator[int]:
     """The port of a server in a thread."""
     options = Options(**{"port": 0, "rate": None, "grace": 5.0, **changes})
-    server = uvicorn.Server(config_of(run, options, scene))
+    server = server_of(run, options, scene)
     with listening(options) as listener:
         port = listener.getsockname()[1]
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -93,3 +93,27 @@ def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
     while not holds():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
+
+
+def connected(port: int) -> socket.socket:
+    """A client's end of a connection."""
+    sock = socket.create_connection(("127.0.0.1", port), timeout=20)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def head(path: str, length: int | str, method: str = "POST") -> bytes:
+    """A request up to its body."""
+    lines = (f"{method} {path} HTTP/1.1", "host: localhost", "content-type: application/json", f"content-length: {length}")
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+def answer(sock: socket.socket) -> bytes:
+    """All that comes until the other side closes."""
+    parts = []
+    try:
+        while part := sock.recv(65536):
+            parts.append(part)
+    except ConnectionError:
+        pass
+    return b"".join(parts)

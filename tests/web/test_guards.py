@@ -77,11 +77,16 @@ def test_a_service_of_one_machine_answers_to_its_own_name_alone(run: Run) -> Non
         "https://models.example",
         "http://LOCALHOST",
     ):
-        assert talk(app, lambda client: client.get("/healthz"), base).status_code == 200, base
+        assert talk(app, lambda client: client.get("/v1/info"), base).status_code == 200, base
     for base in ("http://evil.example", "http://localhost.evil.example", "http://127.0.0.1.evil.example:80"):
         refused(talk(app, lambda client: client.get("/v1/info"), base), 421)
+    named = unlimited(run, host="0.0.0.0", hosts=("models.example",))
+    for base, status in (("https://models.example", 200), ("http://localhost", 200), ("http://evil.example", 421)):
+        assert talk(named, lambda client: client.get("/v1/info"), base).status_code == status, base
+    for ours in (app, named):
+        assert talk(ours, lambda client: client.get("/healthz"), "http://10.0.0.7:8000").status_code == 200
     everywhere = unlimited(run, host="0.0.0.0")
-    assert talk(everywhere, lambda client: client.get("/healthz"), "http://any.example").status_code == 200
+    assert talk(everywhere, lambda client: client.get("/v1/info"), "http://any.example").status_code == 200
 
 
 def test_every_answer_carries_the_headers_that_keep_a_page_to_itself(run: Run) -> None:

@@ -143,6 +143,18 @@ def test_what_is_there_is_not_overwritten(run: Run, tmp_path: Path) -> None:
         export_page(run, tmp_path / "file")
 
 
+def test_folders_may_be_named_by_dots(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "above" / "here"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    with pytest.raises(RunError, match=r"above is not empty; choose another --export"):
+        export_page(run, "..")
+    with pytest.raises(RunError, match=r"/ is not empty; choose another --export"):
+        export_page(run, "/")
+    assert export_page(run, ".").files[0] == here / "index.html"
+    assert [path.name for path in here.parent.iterdir()] == ["here"]
+
+
 @pytest.mark.parametrize("where", [".", "../here/new/.."])
 def test_the_folder_one_stands_in_will_do(where: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = tmp_path / "here"

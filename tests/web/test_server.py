@@ -19,9 +19,11 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.served import refused, serving, until
+from helpers.served import answer, connected, head, refused, serving, until
 from latentia.cli import main
-from latentia.core.errors import LatentiaError
+from latentia.core.errors import DataError, LatentiaError
+from latentia.data.mnist import MNIST_FORM
+from latentia.data.sources import locate
 from latentia.runs import Run
 from latentia.web.service import Options, explore, serve, server
 from latentia.web.service import app as app_module
@@ -30,28 +32,6 @@ from latentia.web.service.server import listening
 
 Z = {"z": [[0.5, -1.0]]}
 LATENTIA = Path(sys.executable).parent / "latentia"
-
-
-def connected(port: int) -> socket.socket:
-    sock = socket.create_connection(("127.0.0.1", port), timeout=20)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
-
-
-def head(path: str, length: int | str, method: str = "POST") -> bytes:
-    lines = (f"{method} {path} HTTP/1.1", "host: localhost", "content-type: application/json", f"content-length: {length}")
-    return "\r\n".join((*lines, "", "")).encode()
-
-
-def answer(sock: socket.socket) -> bytes:
-    """All that comes until the other side closes."""
-    parts = []
-    try:
-        while part := sock.recv(65536):
-            parts.append(part)
-    except ConnectionError:
-        pass
-    return b"".join(parts)
 
 
 def test_requests_on_one_connection_are_answered(run: Run) -> None:
@@ -233,18 +213,47 @@ def test_the_explorer_shows_a_scene_of_its_own_and_takes_it_away(
         (folder / "scene.json").write_text(f"{of is run} {where}")
         return SimpleNamespace(why_no_rows="its rows are gone")
 
-    def answer(of: Run, options: Options, scene: Path, open_: bool) -> None:
+    def serve_it(listener: socket.socket, of: Run, options: Options, scene: Path, open_: bool) -> None:
+        assert listener.getsockname()[1]
         seen.append((of, options, scene, open_, (scene / "scene.json").read_text()))
 
     monkeypatch.setitem(sys.modules, "latentia.web.scene", SimpleNamespace(write_scene=write_scene))
-    monkeypatch.setattr(server, "answer", answer)
+    monkeypatch.setattr(server, "_answer", serve_it)
     explore(run, 0, True, where="runs/mine")
     ((of, options, scene, open_, told),) = seen
     assert (of, open_, told) == (run, True, "True runs/mine")
     assert options.is_local
     assert (options.port, options.rate) == (0, None)
+    assert options.values // (3 * 256 * 256) >= 11, "a walk of large pictures"
     assert not scene.parent.exists()
-    assert capsys.readouterr().err == "the map is empty: its rows are gone\n"
+    laying, empty = capsys.readouterr().err.splitlines()
+    assert laying.startswith("laying out the map")
+    assert empty == "the map is empty: its rows are gone"
+
+
+def test_the_explorer_has_its_port_before_it_looks_at_rows(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write_scene(*_: Any, **__: Any) -> None:
+        raise AssertionError("in vain")
+
+    monkeypatch.setitem(sys.modules, "latentia.web.scene", SimpleNamespace(write_scene=write_scene))
+    with serving(run) as port, pytest.raises(LatentiaError, match="cannot be listened at"):
+        explore(run, port)
+    assert capsys.readouterr().err == ""
+
+
+def test_the_explorer_downloads_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_scene(*_: Any, **__: Any) -> None:
+        with pytest.raises(DataError, match="nothing is downloaded here"):
+            locate("mnist", (MNIST_FORM,), "/nowhere")
+        raise LatentiaError("seen")
+
+    monkeypatch.delenv("LATENTIA_DATA", raising=False)
+    monkeypatch.setattr("latentia.data.sources.download", lambda *_: pytest.fail("a download"))
+    monkeypatch.setitem(sys.modules, "latentia.web.scene", SimpleNamespace(write_scene=write_scene))
+    with pytest.raises(LatentiaError, match="seen"):
+        explore(run, 0)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

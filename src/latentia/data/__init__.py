@@ -25,6 +25,7 @@ from latentia.data.reading.objects import is_object
 from latentia.data.reading.options import Aspect, Colour, Nan, Options, Reader
 from latentia.data.reading.reading import name_of, read_again, read_data, stays_on_disk
 from latentia.data.reading.sources import holds_data, is_path
+from latentia.data.sources import no_downloads
 from latentia.data.split import Split
 from latentia.data.starmap import STARMAP
 from latentia.data.streaming.budget import Stream
@@ -84,6 +85,7 @@ __all__ = [
     "load_data",
     "name_of",
     "new_rows",
+    "no_downloads",
     "read_again",
     "read_data",
     "stays_on_disk",

@@ -142,5 +142,7 @@ def _cut(x: Tensor, labels: Tensor | None = None) -> list[Split]:
     return [Split(part, labels=name) for part, name in zip(parts, names, strict=True)]
 
 
-BARS = Named(load_bars, "10,000 noisy images of one bar each, 4 x 4 bits; drawn, needs no download")
-OVERLAPPING_BARS = Named(load_overlapping_bars, "10,000 images of bars that overlap, 4 x 4 bits; drawn, needs no download")
+BARS = Named(load_bars, "10,000 noisy images of one bar each, 4 x 4 bits; drawn, needs no download", levels=2)
+OVERLAPPING_BARS = Named(
+    load_overlapping_bars, "10,000 images of bars that overlap, 4 x 4 bits; drawn, needs no download", levels=2
+)

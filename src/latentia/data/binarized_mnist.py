@@ -75,5 +75,5 @@ def _split(bits: np.ndarray, labels: np.ndarray | None = None) -> Split:
 
 
 BINARIZED_MNIST = Named(
-    load_binarized_mnist, "MNIST as the fixed bits that most published figures use, 28 x 28", forms=FORMS
+    load_binarized_mnist, "MNIST as the fixed bits that most published figures use, 28 x 28", forms=FORMS, levels=2
 )

@@ -35,4 +35,6 @@ def _bundled() -> np.ndarray:
     return np.column_stack((images, labels))
 
 
-DIGITS = Named(load_digits, "1,797 handwritten digits, 8 x 8, 17 grey levels; needs no download", binarize="dynamic")
+DIGITS = Named(
+    load_digits, "1,797 handwritten digits, 8 x 8, 17 grey levels; needs no download", binarize="dynamic", levels=LEVELS
+)

@@ -37,4 +37,4 @@ def load_frey_faces(folder: str | Path | None = None) -> Dataset:
     return from_splits("frey_faces", *cut(whole), levels=256)
 
 
-FREY_FACES = Named(load_frey_faces, "1,965 video frames of one face, 28 x 20, 256 grey levels", forms=FORMS)
+FREY_FACES = Named(load_frey_faces, "1,965 video frames of one face, 28 x 20, 256 grey levels", forms=FORMS, levels=256)

@@ -65,9 +65,11 @@ MNIST = Named(
     "70,000 handwritten digits, 28 x 28, 256 grey levels",
     binarize="dynamic",
     forms=(MNIST_FORM,),
+    levels=256,
 )
 FASHION_MNIST = Named(
     partial(load_mnist, "fashion_mnist", FASHION_FORM, FASHION_NAMES),
     "70,000 pictures of clothes, 28 x 28, 256 grey levels",
     forms=(FASHION_FORM,),
+    levels=256,
 )

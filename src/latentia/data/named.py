@@ -18,12 +18,14 @@ class Named:
         about: one line for a list of data sets.
         binarize: what ``load_data`` does unless told otherwise.
         forms: the forms in which its files are found, best first; none where it comes with a library.
+        levels: grey levels of its values before any bit is drawn, as ``Dataset`` has them; None for reals.
     """
 
     load: Callable[[str | Path | None], Dataset]
     about: str
     binarize: Binarize = "none"
     forms: tuple[Form, ...] = ()
+    levels: int | None = None
 
     @property
     def files(self) -> tuple[tuple[str, ...], ...]:

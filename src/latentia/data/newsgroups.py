@@ -73,5 +73,8 @@ def _from_mat(path: Path) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]
 
 
 NEWSGROUPS_W100 = Named(
-    load_newsgroups_w100, "16,242 newsgroup postings of four kinds, 100 words that are in them or not", forms=FORMS
+    load_newsgroups_w100,
+    "16,242 newsgroup postings of four kinds, 100 words that are in them or not",
+    forms=FORMS,
+    levels=2,
 )

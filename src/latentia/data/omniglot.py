@@ -81,5 +81,9 @@ def _burda(path: Path) -> Dataset:
 
 
 OMNIGLOT = Named(
-    load_omniglot, "32,460 handwritten characters of 50 alphabets, 28 x 28, 256 grey levels", binarize="dynamic", forms=FORMS
+    load_omniglot,
+    "32,460 handwritten characters of 50 alphabets, 28 x 28, 256 grey levels",
+    binarize="dynamic",
+    forms=FORMS,
+    levels=256,
 )

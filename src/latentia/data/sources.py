@@ -1,7 +1,9 @@
 """Where the files of a named data set are: a folder of the user's, the cache, or a public address with a known checksum."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from latentia.core.errors import DataError
 VARIABLE = "LATENTIA_DATA"
 TIMEOUT = 10.0  # seconds to connect, and between two pieces of an answer
 RETRIES = 1
+_MAY_DOWNLOAD = ContextVar("may_download", default=True)
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ def locate(name: str, forms: Sequence[Form], folder: str | Path | None = None) -
         folder: used in place of the cache.
 
     Raises:
-        DataError: a file is neither here nor to be had, or is not what was published.
+        DataError: a file is neither here nor to be had, or is not what was published; inside of ``no_downloads``, it is not
+            here.
     """
     for form in forms:
         found = {file.name: path for file in form if (path := _present(name, file, folder))}
@@ -53,9 +57,21 @@ def locate(name: str, forms: Sequence[Form], folder: str | Path | None = None) -
             return found
     for form in forms:
         if all(file.url and file.sha256 for file in form):
+            if not _MAY_DOWNLOAD.get():
+                raise _missing(name, form, f"and nothing is downloaded here, as latentia.load_data({name!r}) does")
             return _complete(name, form, folder)
     published = next(form for form in forms if all(file.url for file in form))
     raise _missing(name, published, "and of no known checksum to download it by")
+
+
+@contextmanager
+def no_downloads() -> Iterator[None]:
+    """Inside, in this thread or task, a file that is not on this machine is an error and not a download."""
+    before = _MAY_DOWNLOAD.set(False)
+    try:
+        yield
+    finally:
+        _MAY_DOWNLOAD.reset(before)
 
 
 def cache_folder() -> Path:

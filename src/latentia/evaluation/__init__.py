@@ -22,6 +22,7 @@ from latentia.evaluation.latents import (
 from latentia.evaluation.neighbors import METRICS, Metric, Neighbors, NeighborSearch, neighbors
 from latentia.evaluation.pareto import k_hats, smoothed
 from latentia.evaluation.paths import PATHS, WalkPath, between, decoded, usual_path
+from latentia.evaluation.pieces import draws_of_x, means_of_x
 from latentia.evaluation.result import ACTIVE_VARIANCE, Evaluation, Figure
 from latentia.evaluation.scoring import Score, score
 from latentia.evaluation.topics import Topic, Topics, perplexity, perplexity_at_means, topics_of, word_chances
@@ -56,6 +57,7 @@ __all__ = [
     "coherence",
     "decoded",
     "diversity",
+    "draws_of_x",
     "evaluate_split",
     "expected_x",
     "gaps",
@@ -66,6 +68,7 @@ __all__ = [
     "latents",
     "log_evidence",
     "mean_and_error",
+    "means_of_x",
     "mutual_information",
     "neighbors",
     "perplexity",

@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from latentia.data import Split
-from latentia.distributions import DRAWS_FOR_A_MEAN, discrete_columns, has_mean, kl_per_dimension, per_latent, point
+from latentia.distributions import DRAWS_FOR_A_MEAN, discrete_columns, has_mean, kl_per_dimension, per_latent
+from latentia.evaluation.pieces import means_of_x, rows_at_once
 from latentia.models import GenerativeModel
 from latentia.posteriors import Posterior
 
@@ -65,10 +66,12 @@ def expected_x(model: GenerativeModel, q: Distribution, given: Tensor | None = N
         given: (B, ...) what rows are conditioned on, or None.
     """
     # One after the other: a likelihood may hold many numbers for each value of x.
-    total = point(model.likelihood(q.sample((1,)), given))
+    z = q.sample()
+    at_once = rows_at_once(model, z, given)
+    total = means_of_x(model, z, given, at_once)
     for _ in range(DRAWS_FOR_RECONSTRUCTION - 1):
-        total = total + point(model.likelihood(q.sample((1,)), given))
-    return total.squeeze(0) / DRAWS_FOR_RECONSTRUCTION
+        total = total + means_of_x(model, q.sample(), given, at_once)
+    return total / DRAWS_FOR_RECONSTRUCTION
 
 
 def some_rows(split: Split, n: int) -> Split:

@@ -13,8 +13,9 @@ from torch.distributions import Bernoulli, Distribution, Independent, Normal, On
 
 from latentia.core.errors import LatentiaError, nearest
 from latentia.core.random import seeded
-from latentia.distributions import discrete_columns, point
+from latentia.distributions import discrete_columns
 from latentia.evaluation.latents import expected_x
+from latentia.evaluation.pieces import means_of_x
 from latentia.models import GenerativeModel
 
 WalkPath = Literal["spherical", "linear"]
@@ -76,7 +77,7 @@ def decoded(model: GenerativeModel, z: Tensor) -> Tensor:
     """
     columns = discrete_columns(model.prior())
     if columns is None:
-        return point(model.likelihood(z.unsqueeze(0))).squeeze(0)
+        return means_of_x(model, z)
     if columns.kind == "blocks":
         raise LatentiaError(
             "a z of several variables' states depend on each other, so that nothing lies between two of them."

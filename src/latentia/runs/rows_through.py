@@ -9,8 +9,8 @@ from torch import Tensor
 from latentia.core import Batch
 from latentia.core.checks import check_shape
 from latentia.core.errors import DataError
-from latentia.distributions import DRAWS_FOR_A_MEAN, discrete_columns, point
-from latentia.evaluation import DEFAULT_MEMORY, expected_x, mean_and_error, quiet
+from latentia.distributions import DRAWS_FOR_A_MEAN, discrete_columns
+from latentia.evaluation import DEFAULT_MEMORY, draws_of_x, expected_x, mean_and_error, means_of_x, quiet
 from latentia.runs.imputing import Answer, Completed, as_table, impute_rows
 from latentia.runs.rows import rows_for, schema_of
 from latentia.runs.scoring import Scored, score_rows
@@ -38,8 +38,7 @@ class RowsThrough(TakenAway):
             raise DataError(f"{n} rows were asked for, wanted at least 1.")
         with quiet(self.model, self.posterior, seed):
             z = self.model.sample_prior(n)
-            likelihood = self.model.likelihood(z.unsqueeze(0))
-            x = (point(likelihood) if mean else likelihood.sample()).squeeze(0).cpu()
+            x = (means_of_x if mean else draws_of_x)(self.model, z).cpu()
         return x if (schema := schema_of(self)) is None else as_table(schema, x)
 
     def encode(self, x: Any = None, mask: Any = None, split: str = "test") -> Tensor:
@@ -74,8 +73,7 @@ class RowsThrough(TakenAway):
         z = torch.as_tensor(z, dtype=torch.float32)
         check_shape("a row of z", z.shape[1:], self.model.z_shape, cure="give one z a row, as encode returns them.")
         with quiet(self.model, self.posterior, seed=0):
-            parts = [point(self.model.likelihood(part.to(self.device).unsqueeze(0))) for part in z.split(ROWS_AT_ONCE)]
-            return torch.cat([p.squeeze(0).cpu() for p in parts])
+            return torch.cat([means_of_x(self.model, part.to(self.device)).cpu() for part in z.split(ROWS_AT_ONCE)])
 
     def reconstruct(self, x: Any = None, mask: Any = None, split: str = "test") -> Any:
         """Rows to their posterior mean and back: a tensor (N, *x_shape) on the CPU, or of a table a table, as ``sample``.

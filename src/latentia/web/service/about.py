@@ -91,8 +91,10 @@ def about(run: Run, options: Options) -> About:
             "rows": rows,
             "scored_rows": min(rows, options.scored),
             "draws": options.draws,
+            "scored_draws": options.scored_draws,
             "neighbors": options.neighbors,
             "body_bytes": options.body,
+            "json_bytes": options.json,
             "requests_a_second": options.rate,
         },
     }

@@ -1,6 +1,5 @@
 """From what the model said to a response: JSON, bare float32 numbers or a PNG, whichever the client would rather have."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from latentia.data import Schema
 from latentia.runs import as_table
+from latentia.web.service.aside import Aside
 from latentia.web.service.pictures import one_picture
 from latentia.web.service.reading import FLOATS, JSON, PNG
 
@@ -94,12 +94,14 @@ class Answer:
         floats: what is sent as bare numbers, or None.
         pictures: rows (n, channels, height, width), or None.
         line: pictures stand in one line.
+        schema: of a table, whose cells a JSON answer holds beside the numbers in ``floats``.
     """
 
     fields: dict[str, Any]
     floats: Tensor | None = None
     pictures: Tensor | None = None
     line: bool = False
+    schema: Schema | None = None
 
 
 def wanted(request: Request, offered: Sequence[str]) -> str:
@@ -153,31 +155,42 @@ def offers(*, floats: bool, pictures: bool) -> list[str]:
     return [JSON, *([FLOATS] if floats else []), *([PNG] if pictures else [])]
 
 
-async def respond(media: str, answer: Answer) -> Response:
-    """The response of this media type."""
-    tensors = [value for value in answer.fields.values() if isinstance(value, Tensor)]
-    size = sum(tensor.numel() for tensor in tensors)
+async def respond(media: str, answer: Answer, aside: Aside) -> Response:
+    """The response of this media type; what takes long is written beside the event loop."""
     if media == FLOATS and answer.floats is not None:
         values = answer.floats.detach().cpu().contiguous().numpy().astype("<f4", copy=False)
         shape = ",".join(str(size) for size in values.shape)
         return Response(values.tobytes(), media_type=FLOATS, headers={"x-shape": shape})
     if media == PNG and answer.pictures is not None:
         pictures, line = answer.pictures, answer.line
-        return Response(await asyncio.to_thread(one_picture, pictures, line), media_type=PNG)
-    body = json_of(answer.fields) if size < MANY else await asyncio.to_thread(json_of, answer.fields)
-    return Response(body, media_type=JSON)
+        return Response(await aside(lambda: one_picture(pictures, line)), media_type=PNG)
+    size = sum(value.numel() for value in answer.fields.values() if isinstance(value, Tensor))
+    soon = size < MANY and answer.schema is None
+    return Response(_whole(answer) if soon else await aside(lambda: _whole(answer)), media_type=JSON)
+
+
+def _whole(answer: Answer) -> bytes:
+    if answer.schema is None or answer.floats is None:
+        return json_of(answer.fields)
+    return json_of({**answer.fields, **cells(answer.schema, answer.floats)})
 
 
 def json_of(fields: dict[str, Any]) -> bytes:
     """An object; JSON knows no NaN, which becomes null."""
-    plain = {name: value.tolist() if isinstance(value, Tensor) else value for name, value in fields.items()}
-    return to_json(plain, inf_nan_mode="null")
+    return b"{" + b",".join(to_json(name) + b":" + _json(value) for name, value in fields.items()) + b"}"
 
 
-def cells(schema: Schema | None, x: Tensor) -> dict[str, Any]:
-    """Of a table: {"rows": x as cells by column}; of anything else nothing."""
-    if schema is None:
-        return {}
+def _json(value: Any) -> bytes:
+    if not isinstance(value, Tensor):
+        return to_json(value, inf_nan_mode="null")
+    if value.ndim > 1 and value.numel() > MANY:
+        # Part by part, since a number takes several times as much in a list as in text.
+        return b"[" + b",".join(_json(part) for part in value) + b"]"
+    return to_json(value.tolist(), inf_nan_mode="null")
+
+
+def cells(schema: Schema, x: Tensor) -> dict[str, Any]:
+    """{"rows": x as cells by column}."""
     table = as_table(schema, x)
     columns = {name: [_plain(cell) for cell in table[name].astype(object)] for name in table.columns}
     return {"rows": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}

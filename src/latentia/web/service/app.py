@@ -1,5 +1,7 @@
 """The application: /v1 behind its guards, /healthz, /metrics and, for the explorer, the page and its scene."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import astuple
@@ -16,9 +18,10 @@ from latentia.core.errors import LatentiaError
 from latentia.runs import Run
 from latentia.runs.likened import picture_aspect, picture_levels
 from latentia.web.service.about import about as look
+from latentia.web.service.aside import Aside
 from latentia.web.service.asked import Asked
 from latentia.web.service.describing import describe
-from latentia.web.service.guards import Bodies, Hosts, Rate, SafeHeaders, Token
+from latentia.web.service.guards import Bodies, Crowd, Hosts, Rate, SafeHeaders, Token
 from latentia.web.service.metrics import MEDIA, Metrics
 from latentia.web.service.observing import Observed
 from latentia.web.service.options import Options
@@ -39,14 +42,19 @@ def build(run: Run, options: Options, scene: Path | None = None) -> FastAPI:
     about = look(run, options)
     kinds = questions(about, options)
     metrics = Metrics({"run": about.name, "version": latentia.__version__})
-    asked, worker = Asked(run, about), Worker(options.waiting, about.rows, metrics.call)
+    asked, aside = Asked(run, about), Aside(options.aside)
+    worker = Worker(options.waiting, about.rows, metrics.call, None if options.proxies else options.waiting_each)
     metrics.gauge("latentia_waiting_calls", "Calls of the model that wait.", lambda: float(worker.waiting))
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.stop_by = None
         worker.open()
         yield
-        worker.close(options.grace)
+        # What the server has waited for requests already is not waited once more.
+        by = app.state.stop_by
+        await asyncio.to_thread(worker.close, options.grace if by is None else max(0.0, by - time.monotonic()))
+        aside.close()
 
     app = FastAPI(
         title=f"Latentia: {about.name}",
@@ -58,8 +66,8 @@ def build(run: Run, options: Options, scene: Path | None = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    reader = Reader(about, picture_levels(run), options.pixels, picture_aspect(run))
-    router = Routes(about, kinds, reader, asked, worker).router()
+    reader = Reader(about, picture_levels(run), options.pixels, aside, picture_aspect(run))
+    router = Routes(about, kinds, reader, asked, worker, aside).router()
     app.include_router(router)
     app.add_exception_handler(HTTPException, _refused)
 
@@ -84,13 +92,14 @@ def build(run: Run, options: Options, scene: Path | None = None) -> FastAPI:
 
 def _guard(app: FastAPI, options: Options, metrics: Metrics, paths: frozenset[str]) -> None:
     """From the inside out."""
-    app.add_middleware(Bodies, most=options.body, held=options.held, seconds=options.seconds)
+    app.add_middleware(Bodies, most=options.body, json=options.json, held=options.held, seconds=options.seconds)
     if options.token is not None:
         app.add_middleware(Token, token=options.token)
     if options.rate is not None:
         app.add_middleware(Rate, rate=options.rate, burst=options.burst)
-    if options.is_local:
+    if options.is_local or options.hosts:
         app.add_middleware(Hosts, names=(options.host, *options.hosts))
+    app.add_middleware(Crowd)
     app.add_middleware(Observed, metrics=metrics, paths=paths)
     app.add_middleware(SafeHeaders)
 

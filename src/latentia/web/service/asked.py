@@ -1,5 +1,6 @@
 """What is asked of a run, in the thread of ``worker.Worker``: torch's random state is one for the process."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -8,12 +9,13 @@ import torch
 from torch import Tensor
 
 from latentia.core.errors import LatentiaError
-from latentia.data import Split
-from latentia.distributions import discrete_columns, has_mean, point
-from latentia.evaluation import Metric, Neighbors, WalkPath, between, expected_x, neighbors, quiet
-from latentia.runs import Run, Scored, rows_for
+from latentia.data import Split, no_downloads
+from latentia.distributions import discrete_columns, has_mean
+from latentia.evaluation import Metric, Neighbors, WalkPath, between, draws_of_x, expected_x, means_of_x, neighbors, quiet
+from latentia.runs import Part, Run, Scored, rows_for
 from latentia.web.service.about import About
 
+log = logging.getLogger("latentia.web")
 ROWS_AT_ONCE = 1000
 # Of the run's own rows, while other requests wait.
 ROWS_IN_BETWEEN = 2000
@@ -29,7 +31,7 @@ class Encoded(NamedTuple):
 
 
 class NotHere(Exception):
-    """The run's own rows cannot be had on this machine."""
+    """The run's own rows cannot be had, and why."""
 
 
 class Asked:
@@ -42,7 +44,7 @@ class Asked:
 
     def __init__(self, run: Run, about: About) -> None:
         self._run, self._about = run, about
-        self._own: dict[str, Split] = {}
+        self._own: dict[str, Split | NotHere] = {}
         self._codes: dict[str, list[Tensor]] = {}
 
     def decode(self, parts: list[np.ndarray]) -> Sequence[Tensor | Exception]:
@@ -94,9 +96,8 @@ class Asked:
                 support = prior.support
                 if support is not None and not bool(support.check(z).all()):
                     raise LatentiaError(f"a temperature of {temperature:g} leads out of the prior's support; use 1.")
-            likelihood = model.likelihood(z.unsqueeze(0))
-            x = point(likelihood) if mean else likelihood.sample()
-        return z.cpu(), x.squeeze(0).float().cpu()
+            x = (means_of_x if mean else draws_of_x)(model, z)
+        return z.cpu(), x.float().cpu()
 
     def interpolate(self, ends: Sequence[Any], steps: int, path: WalkPath | None) -> tuple[Tensor, Tensor]:
         """Points (steps, *z_shape) between two z's or rows, and what they decode to (steps, *x_shape)."""
@@ -107,22 +108,22 @@ class Asked:
             z = between(run.model.prior(), first, last, steps, path).cpu()
         return z, run.decode_walk(z)
 
-    def score(self, rows: Any, draws: int, seed: int) -> Scored:
-        """log p(x) of rows, and what makes them unlikely."""
-        return self._run.score(rows, draws=draws, seed=seed)
+    def score(self, rows: Any, draws: int, seed: int, top: int) -> tuple[Scored, list[list[Part]]]:
+        """log p(x) of rows, and of each the ``top`` parts that make it unlikely."""
+        found = self._run.score(rows, draws=draws, seed=seed)
+        return found, found.heaviest(top) if top else []
 
     def know_some(self, split: str) -> bool:
         """Encode some more of the run's own rows; whether all are known now.
 
         Raises:
-            NotHere: there are none on this machine.
+            NotHere: there are none on this machine, or none in this split, or they stay on disk.
         """
         if split not in self._own:
-            try:
-                self._own[split] = rows_for(self._run, None, split).split
-            except (LatentiaError, OSError):
-                raise NotHere(f"this run's {split} rows are not on this machine, so that none are near.") from None
+            self._own[split] = self._found(split)
         rows, known = self._own[split], self._codes.setdefault(split, [])
+        if isinstance(rows, NotHere):
+            raise rows
         done = sum(len(part) for part in known)
         if done < len(rows):
             some = torch.arange(done, min(done + ROWS_IN_BETWEEN, len(rows)), device=rows.device)
@@ -142,6 +143,22 @@ class Asked:
             return found, None
         numbers = labels.cpu()[found.rows].tolist()
         return found, [[names[label] if names is not None else label for label in each] for each in numbers]
+
+    def _found(self, split: str) -> Split | NotHere:
+        """A split of the run's own rows, or why it cannot be had, which is not looked into again."""
+        try:
+            with no_downloads():
+                self._run.dataset().split(split)
+        except (LatentiaError, OSError) as error:
+            if self._run.data is not None:
+                return NotHere(str(error))
+            # The reason may name files, which are nobody else's business.
+            log.warning("no neighbors: %s", error)
+            return NotHere("this run's rows are not on this machine, so that none are near; its log says more.")
+        try:
+            return rows_for(self._run, None, split).split
+        except LatentiaError as error:
+            return NotHere(str(error))
 
     def _encode_splits(self, splits: list[Split]) -> Sequence[tuple[Tensor, Tensor] | Exception]:
         if not splits:

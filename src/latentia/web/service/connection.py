@@ -1,27 +1,54 @@
-"""One connection, with patience that ends: a client that does not send, or does not take what it asked for, is cut off."""
+"""One connection, with patience that ends: a client that does not send, or does not take what it asked for, is cut off.
+
+Connections beyond what may be open are marked, so that ``guards.Crowd`` tells them; far beyond, they are closed unheard.
+"""
 
 import asyncio
 import json
+from collections import Counter
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from latentia.web.service.guards.crowd import CROWDED
+from latentia.web.service.guards.rate import client_of
 
-def patient(seconds: float) -> type[H11Protocol]:
+# Times what may be open: so many are listened to, if only to be refused.
+HEARD = 2
+
+
+def patient(seconds: float, most: int, each: int | None = None) -> type[H11Protocol]:
     """A protocol for uvicorn whose clients have so many seconds for a request's head, for what is left of it once it was
     answered, and for taking an answer.
 
     A body that is waited for has a limit of its own (``guards.Bodies``), so that its client is told.
+
+    Args:
+        seconds: of patience.
+        most: connections of all clients.
+        each: connections of one client; None for any number.
     """
+    open_ = Counter[str]()
 
     class Patient(H11Protocol):
+        _who = ""
         _alarm: asyncio.TimerHandle | None = None
         _stalled: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self._set_alarm()
+            self._who = client_of({"client": self.client})
+            open_[self._who] += 1
+            if len(self.connections) > HEARD * most:
+                self.transport.abort()
+            elif len(self.connections) > most:
+                self._mark(f"more than {most} connections are open; come again in a moment.")
+            elif each is not None and open_[self._who] > each:
+                self._mark(
+                    f"more than {each} connections of this client are open; close some, and use each for many requests."
+                )
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
@@ -35,6 +62,9 @@ def patient(seconds: float) -> type[H11Protocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             self._unset_alarm()
             self._taken()
+            open_[self._who] -= 1
+            if not open_[self._who]:
+                del open_[self._who]
             super().connection_lost(exc)
 
         def pause_writing(self) -> None:
@@ -58,6 +88,9 @@ def patient(seconds: float) -> type[H11Protocol]:
                 for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
                     self.transport.write(self.conn.send(event) or b"")
             self.transport.close()
+
+        def _mark(self, why: str) -> None:
+            self.app_state = {**self.app_state, CROWDED: why}
 
         def _set_alarm(self) -> None:
             self._alarm = self.loop.call_later(seconds, self._rang)

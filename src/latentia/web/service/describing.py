@@ -20,7 +20,7 @@ REFUSALS = {
     405: "The path takes another method.",
     406: "No media type that the answer can have is accepted.",
     408: "The body was sent too slowly.",
-    409: "The run's own rows are not on this machine.",
+    409: "The run's own rows cannot be had; the sentence says why.",
     413: "The body is too large.",
     415: "The body is of another media type.",
     421: "The service does not answer to this host's name.",

@@ -101,6 +101,7 @@ def questions(about: About, options: Options) -> Questions:
                 "seed": (Seed, 0),
                 "top": (_count(0, 20), 3),
             },
+            _few_draws(tuple(judged), options.scored_draws),
         ),
         neighbors=_one_of(
             "Neighbors",
@@ -156,10 +157,14 @@ def _made(name: str, told: str, fields: dict[str, Any]) -> type[BaseModel]:
     return create_model(name, __config__=STRICT, __doc__=told, **fields)
 
 
-def _one_of(name: str, told: str, ways: dict[str, Any], more: dict[str, Any] | None = None) -> type[BaseModel]:
-    """A type with exactly one of several fields, and others."""
+def _one_of(
+    name: str, told: str, ways: dict[str, Any], more: dict[str, Any] | None = None, also: Callable[[Any], Any] | None = None
+) -> type[BaseModel]:
+    """A type with exactly one of several fields, and others; ``also`` checks it as a whole."""
     config: ConfigDict = {**STRICT, "json_schema_extra": {"oneOf": [{"required": [way]} for way in ways]}}
     validators: Any = {"exactly_one": model_validator(mode="after")(_exactly_one(tuple(ways)))}
+    if also is not None:
+        validators["also"] = model_validator(mode="after")(also)
     fields = {**{way: _maybe(kind) for way, kind in ways.items()}, **(more or {})}
     return create_model(name, __config__=config, __doc__=told, __validators__=validators, **fields)
 
@@ -168,6 +173,17 @@ def _exactly_one(ways: tuple[str, ...]) -> Callable[[Any], Any]:
     def check(self: Any) -> Any:
         if len(self.model_fields_set & set(ways)) != 1:
             raise ValueError(f"give {ways[0]}" if len(ways) == 1 else f"give exactly one of {', '.join(ways)}")
+        return self
+
+    return check
+
+
+def _few_draws(ways: tuple[str, ...], most: int) -> Callable[[Any], Any]:
+    def check(self: Any) -> Any:
+        n = sum(len(getattr(self, way) or ()) for way in ways)
+        if n * self.draws > most:
+            many = f"{n} rows by {self.draws} draws are {n * self.draws:,} draws"
+            raise ValueError(f"{many}, wanted at most {most:,} at once; ask about fewer")
         return self
 
     return check

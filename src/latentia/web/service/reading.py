@@ -1,6 +1,6 @@
 """From a request's body to a question: JSON by its type, floats and pictures by the media type that says so."""
 
-import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from latentia.core.errors import DataError
 from latentia.data import Aspect
 from latentia.web.service.about import About
+from latentia.web.service.aside import Aside
 from latentia.web.service.pictures import decoded, rows_of_pictures
 from latentia.web.service.questions import LARGEST, LARGEST_VALUE, MOST_CELLS
 
@@ -21,6 +22,8 @@ JSON, FLOATS, PNG, JPEG = "application/json", "application/octet-stream", "image
 # Bytes from which a body is read beside the event loop.
 LONG = 2**15
 LONGEST_SENTENCE = 400
+# Lists and objects of a body, beside those that rows are made of; each takes thirty times its two bytes, and longer to make.
+MOST_LISTS = 50_000
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,16 @@ class Reader:
     Args:
         about: the run.
         levels: grey levels to which pictures are brought, or None.
-        pixels: that a picture may have.
+        pixels: that all pictures of a question may have.
+        aside: where what takes long is read.
         aspect: how a picture of another shape is brought to the run's.
     """
 
-    def __init__(self, about: About, levels: int | None, pixels: int, aspect: Aspect = "crop") -> None:
-        self._about, self._levels, self._pixels = about, levels, pixels
+    def __init__(self, about: About, levels: int | None, pixels: int, aside: Aside, aspect: Aspect = "crop") -> None:
+        self._about, self._levels, self._most_pixels, self._aside = about, levels, pixels, aside
         self._aspect: Aspect = aspect
+        a_row = max(sum(math.prod(shape[:end]) for end in range(len(shape))) for shape in (about.x_shape, about.z_shape))
+        self._most_lists = MOST_LISTS + about.rows * a_row
 
     async def question(self, request: Request, kind: type[BaseModel], raw: str | None = None) -> Question:
         """The question in a request.
@@ -66,15 +72,17 @@ class Reader:
         media = (request.headers.get("content-type") or "").split(";")[0].strip().lower()
         body = await request.body()
         if media == JSON:
-            return await _aside(len(body), lambda: self._of_json(body, kind))
+            return await self._read(len(body), lambda: self._of_json(body, kind))
         if media == FLOATS and raw is not None:
-            return self._of_floats(body, raw)
+            return await self._read(len(body), lambda: self._of_floats(body, raw))
         if media in (PNG, JPEG) and raw == "x" and self._about.kind == "image":
-            return await _aside(LONG, lambda: Question({}, rows=self._pictures([body])))
+            return await self._read(LONG, lambda: Question({}, rows=self._pictures([body])))
         known = [JSON, *([FLOATS] if raw else []), *([PNG, JPEG] if raw == "x" and self._about.kind == "image" else [])]
         raise HTTPException(415, f"the content-type is {_shown(media) or 'missing'}, wanted {' or '.join(known)}.")
 
     def _of_json(self, body: bytes, kind: type[BaseModel]) -> Question:
+        if body.count(b"[") + body.count(b"{") > self._most_lists:
+            raise HTTPException(422, f"the body holds more than {self._most_lists:,} lists; ask about fewer rows at once.")
         try:
             plain = from_json(body, allow_inf_nan=False)
         except ValueError as error:
@@ -99,10 +107,15 @@ class Reader:
             return Question(values, rows=self._pictures([decoded(one) for one in png]))
         return Question(values)
 
-    def end(self, said: BaseModel) -> Question:
-        """One end of a walk."""
+    async def end(self, said: BaseModel) -> Question:
+        """One end of a walk.
+
+        Raises:
+            HTTPException: 422, a picture that cannot be read.
+        """
         given = {name: getattr(said, name) for name in said.model_fields_set}
-        return self.arranged({"rows" if name == "row" else name: [one] for name, one in given.items()})
+        one = {"rows" if name == "row" else name: [one] for name, one in given.items()}
+        return await self._read(LONG, lambda: self.arranged(one))
 
     def _of_floats(self, body: bytes, raw: str) -> Question:
         shape = self._about.z_shape if raw == "z" else self._about.x_shape
@@ -122,7 +135,13 @@ class Reader:
 
     def _pictures(self, files: list[bytes]) -> np.ndarray:
         channels, height, width = self._about.x_shape
-        return rows_of_pictures(files, (channels, height, width), self._levels, self._pixels, self._aspect)
+        return rows_of_pictures(files, (channels, height, width), self._levels, self._most_pixels, self._aspect)
+
+    async def _read(self, size: int, work: Callable[[], Question]) -> Question:
+        try:
+            return work() if size < LONG else await self._aside(work)
+        except DataError as error:
+            raise HTTPException(422, _line(str(error))) from None
 
 
 def sentence_of(error: ValidationError) -> str:
@@ -160,13 +179,6 @@ def _frame(rows: list[dict[str, Any]]) -> Any:
 
     names = list(dict.fromkeys(name for row in rows for name in row))
     return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
-
-
-async def _aside(size: int, work: Callable[[], Question]) -> Question:
-    try:
-        return work() if size < LONG else await asyncio.to_thread(work)
-    except DataError as error:
-        raise HTTPException(422, str(error)) from None
 
 
 def _shown(text: str) -> str:

@@ -5,66 +5,84 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
 from latentia.core.errors import LatentiaError
+from latentia.data import no_downloads
 from latentia.runs import Run
 from latentia.runs.signals import Signals
 from latentia.web.service.app import build
 from latentia.web.service.connection import patient
 from latentia.web.service.options import Options
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 BACKLOG = 512
 # Of a connection on which nothing is asked.
 KEEP_ALIVE_SECONDS = 20
 HEAD_BYTES = 2**16
+# Numbers in an answer to the page, which asks for a walk of large pictures at once.
+EXPLORED_VALUES = 8_000_000
 
 
-def answer(run: Run, options: Options, scene: Path | None = None, open_: bool = False) -> None:
+def answer(run: Run, options: Options) -> None:
     """Answer until SIGTERM or Ctrl-C; then let requests under way finish.
 
     Args:
         run: what is asked.
         options: where, and how much.
-        scene: with it the explorer's page is served.
-        open_: show the page in the usual browser.
 
     Raises:
         LatentiaError: the address cannot be had.
     """
-    server = uvicorn.Server(config_of(run, options, scene))
-    with listening(options) as listener, _ending_quietly():
-        address = address_of(listener)
-        _say(address, options, scene is not None)
-        if open_:
-            webbrowser.open(address)
-        server.run(sockets=[listener])
+    with listening(options) as listener:
+        _answer(listener, run, options)
 
 
 def show(run: Run, port: int, open_: bool, where: str | None) -> None:
     """See ``latentia.web.service.explore``."""
     from latentia.web.scene import write_scene
 
-    options = Options(port=port, rate=None)
-    with tempfile.TemporaryDirectory(prefix="latentia-") as folder:
+    options = Options(port=port, rate=None, values=EXPLORED_VALUES)
+    # The port comes first: to look at many rows takes a while, and would be in vain.
+    with listening(options) as listener, tempfile.TemporaryDirectory(prefix="latentia-") as folder:
+        sys.stderr.write("laying out the map; of 50,000 rows that takes some ten seconds\n")
+        sys.stderr.flush()
         scene = Path(folder) / "scene"
-        with Signals():  # so that the folder goes, too, where SIGTERM comes now
+        with Signals(), no_downloads():  # so that the folder goes, too, where SIGTERM comes now
             made = write_scene(run, scene, where=where)
         if made.why_no_rows:
             sys.stderr.write(f"the map is empty: {made.why_no_rows}\n")
-        answer(run, options, scene, open_)
+        _answer(listener, run, options, scene, open_)
+
+
+class Punctual(uvicorn.Server):
+    """A server whose application knows, once it is to stop, by when."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        patience = self.config.timeout_graceful_shutdown
+        cast("FastAPI", self.config.app).state.stop_by = None if patience is None else time.monotonic() + patience
+        await super().shutdown(sockets)
+
+
+def server_of(run: Run, options: Options, scene: Path | None = None) -> Punctual:
+    """uvicorn for a run."""
+    return Punctual(config_of(run, options, scene))
 
 
 def config_of(run: Run, options: Options, scene: Path | None = None) -> uvicorn.Config:
     """How uvicorn is to serve a run."""
     return uvicorn.Config(
         build(run, options, scene),
-        http=patient(options.seconds),
+        http=patient(options.seconds, options.connections, None if options.proxies else options.connections_each),
         ws="none",
         loop="asyncio",
         lifespan="on",
@@ -73,7 +91,6 @@ def config_of(run: Run, options: Options, scene: Path | None = None) -> uvicorn.
         server_header=False,
         proxy_headers=bool(options.proxies),
         forwarded_allow_ips=list(options.proxies),
-        limit_concurrency=options.connections,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, round(options.grace)),
         h11_max_incomplete_event_size=HEAD_BYTES,
@@ -112,6 +129,16 @@ def address_of(listener: socket.socket) -> str:
     """As a browser takes it."""
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _answer(listener: socket.socket, run: Run, options: Options, scene: Path | None = None, open_: bool = False) -> None:
+    server = server_of(run, options, scene)
+    with _ending_quietly():
+        address = address_of(listener)
+        _say(address, options, scene is not None)
+        if open_:
+            webbrowser.open(address)
+        server.run(sockets=[listener])
 
 
 def _say(address: str, options: Options, page: bool) -> None:

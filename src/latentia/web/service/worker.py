@@ -17,7 +17,7 @@ Told = Callable[[str, int, int, float], None]
 
 
 class Busy(Exception):
-    """More calls wait than may."""
+    """More calls wait than may, of all clients or of one."""
 
 
 @dataclass(eq=False)
@@ -25,6 +25,7 @@ class _Job:
     together: Callable[[list[Any]], Sequence[Any]] | None
     part: Any
     rows: int
+    client: str
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def __post_init__(self) -> None:
@@ -38,10 +39,11 @@ class Worker:
         waiting: calls that may wait.
         rows: of one call that others have joined.
         told: hears of each call that was made.
+        each: calls of one client that may wait; None for as many as there is room for.
     """
 
-    def __init__(self, waiting: int, rows: int, told: Told | None = None) -> None:
-        self._most, self._rows, self._told = waiting, rows, told
+    def __init__(self, waiting: int, rows: int, told: Told | None = None, each: int | None = None) -> None:
+        self._most, self._rows, self._told, self._each = waiting, rows, told, each or waiting
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -52,21 +54,21 @@ class Worker:
         """Calls that wait."""
         return len(self._jobs)
 
-    async def ask(self, call: Callable[[], Any]) -> Any:
-        """What ``call`` returns or raises.
+    async def ask(self, call: Callable[[], Any], client: str = "") -> Any:
+        """What ``call`` returns or raises; cancelled before it has begun, it is never made.
 
         Raises:
             Busy: too many wait.
         """
-        return await self._put(_Job(None, call, 1))
+        return await self._put(_Job(None, call, 1, client))
 
-    async def ask_together(self, call: Callable[[list[Any]], Sequence[Any]], part: Any, rows: int) -> Any:
+    async def ask_together(self, call: Callable[[list[Any]], Sequence[Any]], part: Any, rows: int, client: str = "") -> Any:
         """What ``call`` answers for this part of a list of them, in which an exception stands for a part that failed.
 
         Raises:
             Busy: too many wait.
         """
-        return await self._put(_Job(call, part, rows))
+        return await self._put(_Job(call, part, rows, client))
 
     def open(self) -> None:
         """Take calls again, once it was closed."""
@@ -74,25 +76,38 @@ class Worker:
             self._closed = False
 
     def close(self, seconds: float | None = None) -> None:
-        """No more; what waits is done first, for which so many seconds are waited."""
+        """No more; what waits is done first, for which so many seconds are waited, and what is left then is dropped."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(seconds)
-            self._thread = None
+            if not self._thread.is_alive():
+                self._thread = None
+            with self._changed:
+                self._jobs.clear()
 
-    def _put(self, job: _Job) -> "asyncio.Future[Any]":
+    async def _put(self, job: _Job) -> Any:
+        self._enqueue(job)
+        try:
+            return await job.answer
+        except asyncio.CancelledError:
+            with self._changed, suppress(ValueError):  # it may have begun
+                self._jobs.remove(job)
+            raise
+
+    def _enqueue(self, job: _Job) -> None:
         with self._changed:
             if self._closed or len(self._jobs) >= self._most:
-                raise Busy
+                raise Busy("too many requests wait; ask again in a moment.")
+            if sum(waits.client == job.client for waits in self._jobs) >= self._each:
+                raise Busy(f"{self._each} requests of this client wait; ask again once some are answered.")
             self._jobs.append(job)
             if self._thread is None:
                 # A daemon, so that a model at work does not keep alive a process that is told to end at once.
                 self._thread = threading.Thread(target=self._run, name="model", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
-        return job.answer
 
     def _run(self) -> None:
         while jobs := self._next():

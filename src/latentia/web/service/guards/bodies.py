@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from latentia.web.service.guards.refusing import Header, declared, refuse
+from latentia.web.service.guards.refusing import Header, declared, header, refuse
 
 SOON: tuple[Header, ...] = ((b"retry-after", b"1"),)
 
@@ -23,12 +23,13 @@ class Bodies:
     Args:
         app: who is asked with the whole body.
         most: bytes of one body.
+        json: bytes of one that is JSON.
         held: bytes of all that are in memory.
         seconds: for a client to send one.
     """
 
-    def __init__(self, app: ASGIApp, most: int, held: int, seconds: float) -> None:
-        self._app, self._most, self._held, self._seconds = app, most, held, seconds
+    def __init__(self, app: ASGIApp, most: int, json: int, held: int, seconds: float) -> None:
+        self._app, self._most, self._json, self._held, self._seconds = app, most, json, held, seconds
         self._now = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,7 +37,8 @@ class Bodies:
             await self._app(scope, receive, send)
             return
         try:
-            body = await self._read(size, receive)
+            is_json = (header(scope, b"content-type") or "").strip().lower().startswith("application/json")
+            body = await self._read(size, min(self._most, self._json) if is_json else self._most, receive)
         except _Refused as no:
             await refuse(scope, receive, send, no.status, no.sentence, no.headers)
             return
@@ -45,14 +47,17 @@ class Bodies:
         finally:
             self._now -= len(body)
 
-    async def _read(self, size: int | None, receive: Receive) -> bytes:
+    async def _read(self, size: int | None, most: int, receive: Receive) -> bytes:
         """The body, which counts as held from now on."""
         taken, parts = 0, list[bytes]()
         try:
             async with asyncio.timeout(self._seconds):
                 while True:
-                    if max(size or 0, taken) > self._most:
-                        raise _Refused(413, f"the body is larger than {self._most:,} bytes; ask about fewer rows at once.")
+                    if max(size or 0, taken) > most:
+                        cure = "ask about fewer rows at once" + (
+                            ", or send bare float32 numbers" if most < self._most else ""
+                        )
+                        raise _Refused(413, f"the body is larger than {most:,} bytes; {cure}.")
                     if self._now > self._held:
                         raise _Refused(503, "too many large requests at once; ask again in a moment.", SOON)
                     message = await receive()
@@ -63,7 +68,7 @@ class Bodies:
                     parts.append(part)
                     taken += len(part)
                     self._now += len(part)
-                    if not message.get("more_body") and taken <= self._most:
+                    if not message.get("more_body") and taken <= most:
                         return b"".join(parts)
         except TimeoutError:
             self._now -= taken

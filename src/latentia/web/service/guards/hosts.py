@@ -1,4 +1,4 @@
-"""Under which names a service of one machine may be asked.
+"""Under which names a service may be asked: of one machine its own, elsewhere those that were given, if any were.
 
 A page from anywhere can have its own name point to 127.0.0.1 (DNS rebinding) and would then be of the same origin as the
 service; but its browser still sends the page's name in the ``Host`` header.
@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from latentia.web.service.guards.refusing import header, refuse
 
 OWN = ("localhost", "127.0.0.1", "[::1]")
+# Who looks whether it lives asks by its address, and learns nothing of the run.
+FREE = ("/healthz",)
 
 
 class Hosts:
@@ -25,8 +27,9 @@ class Hosts:
         self._app, self._names = app, {name.lower() for name in (*OWN, *names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and name_in(header(scope, b"host") or "") not in self._names:
-            sentence = "this service answers to localhost alone; have its owner name this host with --allow-host."
+        asked = scope["type"] == "http" and scope["path"] not in FREE
+        if asked and name_in(header(scope, b"host") or "") not in self._names:
+            sentence = "this service does not answer to this host's name; have its owner say it with --allow-host."
             await refuse(scope, receive, send, 421, sentence)
             return
         await self._app(scope, receive, send)

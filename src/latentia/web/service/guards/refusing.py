@@ -33,7 +33,8 @@ async def refuse(
 ) -> None:
     """Answer {"detail": sentence}; where more comes than is worth waiting for, close the connection."""
     size = declared(scope)
-    closing = [(b"connection", b"close")] if size is None or size > SHORT or status == SLOW else []
+    said = any(name == b"connection" for name, _ in headers)
+    closing = [(b"connection", b"close")] if not said and (size is None or size > SHORT or status == SLOW) else []
     body = json.dumps({"detail": sentence}).encode()
     about = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*about, *headers, *closing]})
