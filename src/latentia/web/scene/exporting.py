@@ -48,7 +48,7 @@ def export_page(run: Run, folder: str | Path, rows: int = MOST_ROWS, tell_rows: 
         LatentiaError: a package that is missing, or z is of a kind that no map can lay out.
         RunError: the decoder cannot be a graph, the folder holds something, or it cannot be written.
     """
-    to = Path(folder).resolve()  # "." and ".." have no name beside which to write
+    to = Path(folder).resolve()
     _check(to)
     try:
         with whole_folder(to) as beside:
