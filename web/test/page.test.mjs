@@ -3,14 +3,21 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 
 import { nest } from "../src/backends/nest.js";
+import { inPieces } from "../src/backends/pieces.js";
+import { byLine, chosen } from "../src/choosing.js";
 import { few } from "../src/dom.js";
 import { unpacked } from "../src/backends/unpacked.js";
 import { strideOf } from "../src/map/behind.js";
-import { fitted, toPlane, toScreen, zoomed } from "../src/map/camera.js";
-import { rowColours, scoreRange } from "../src/map/colours.js";
+import { fitted, reframed, toPlane, toScreen, zoomed } from "../src/map/camera.js";
+import { LOOKS, labelColour, labelMark, rowColours, rowMarks, scoreRange } from "../src/map/colours.js";
 import { makeGrid } from "../src/map/grid.js";
+import { priorRings, priorSpan } from "../src/map/span.js";
 import { normal, uniform } from "../src/math/random.js";
 import { newestWins } from "../src/newest.js";
+import { once } from "../src/once.js";
+import { asPython } from "../src/panels/share.js";
+import { isRow, readRow } from "../src/rowtext.js";
+import { assemble } from "../src/scene.js";
 import { slid, settled, valueOf } from "../src/support.js";
 import { fromHash, shortest, toHash } from "../src/url.js";
 
@@ -26,6 +33,11 @@ test("an address brings back what was looked at, to the last bit", () => {
       path: "linear",
       view: [0.5, -1.25, 6],
       behind: false,
+      lit: [1, 12],
+      away: "rows:train 1-20, 25; test 3",
+      like: "line:0.5,-1,2.25,3,0,1",
+      seed: 7,
+      temperature: 0.35,
     };
     assert.deepEqual(fromHash(`#${toHash(place)}`, d), place);
   }
@@ -38,7 +50,10 @@ test("an address of another run, or a broken one, is not taken", () => {
   assert.equal(fromHash("z=~%%%", 3).z, null);
   assert.equal(fromHash("z=~AAAA", 3).z, null);
   assert.equal(fromHash("view=1,2,0&z=", 3).view, null);
-  assert.deepEqual(fromHash("", 3), { z: null, a: null, b: null, colour: null, path: null, view: null, behind: null });
+  const nothing = { lit: null, away: "", like: "", seed: null, temperature: null };
+  assert.deepEqual(fromHash("", 3), { z: null, a: null, b: null, colour: null, path: null, view: null, behind: null, ...nothing });
+  const { lit, away, seed, temperature } = fromHash(`lit=1,x&away=${"a".repeat(5000)}&seed=-1&heat=1e9`, 3);
+  assert.deepEqual([lit, away, seed, temperature], [null, "", null, null]);
 });
 
 test("the shortest decimal of a float32 is that float32", () => {
@@ -60,6 +75,38 @@ test("what lies under the pointer stays there through a zoom, within limits", ()
   assert.equal(closer.scale, 111);
   toPlane(closer, 100, 50).forEach((v, i) => assert.ok(Math.abs(v - toPlane(camera, 100, 50)[i]) < 1e-9));
   assert.equal(zoomed(camera, 1e9, 0, 0, [1, 1000]).scale, 1000);
+});
+
+test("a frame that grows again shows what it showed, wherever one had gone", () => {
+  const points = draws(4000, 6);
+  const home = (w, h) => fitted(points, w, h);
+  const [wide, narrow] = [home(1400, 600), home(700, 420)];
+  for (const start of [wide, zoomed(wide, 2.7, 300, 200, [0, 1e9])]) {
+    const there = reframed(start, wide, narrow);
+    const back = reframed(there, narrow, wide);
+    for (const key of ["x", "y", "scale", "width", "height"]) assert.ok(Math.abs(back[key] - start[key]) < 1e-9 * Math.abs(start[key]) + 1e-12, key);
+  }
+  assert.deepEqual(reframed(wide, wide, narrow), narrow, "who has gone nowhere is at home in each frame");
+});
+
+test("rows that lie in one place, or none, leave the map as wide as the prior", () => {
+  const plane = { center: [0, 0], axes: [[1, 0], [0, 1]], names: [], share: null };
+  const prior = { kind: "normal", mean: [5, -1], sd: [1, 3] };
+  const least = priorSpan(prior, plane);
+  least.flat().forEach((v, i) => assert.ok(Math.abs(v - [5 - 1.96, 5 + 1.96, -1 - 5.88, -1 + 5.88][i]) < 1e-9));
+  for (const points of [new Float32Array(0), Float32Array.from({ length: 200 }, (_, i) => (i % 2 ? -1 : 5))]) {
+    const { x, y, scale } = fitted(points, 900, 600, least);
+    assert.ok(Math.abs(x - 5) < 1e-6 && Math.abs(y + 1) < 1e-6);
+    assert.ok(Math.abs(scale - 600 / (2 * 5.88) / 1.12) < 1e-6);
+  }
+  const wide = draws(4000, 6).map((v) => 9 * v);
+  assert.deepEqual(fitted(wide, 500, 500, least), fitted(wide, 500, 500), "rows that reach farther decide");
+  const bank = { kind: "bank", draws: Float32Array.from({ length: 2000 }, (_, i) => (i % 2 ? 7 : Math.floor(i / 2) / 1000)), temperature: true };
+  const [across, up] = priorSpan(bank, plane);
+  assert.ok(Math.abs(across[0] - 0.025) < 2e-3 && Math.abs(across[1] - 0.975) < 2e-3);
+  assert.deepEqual(up, [7, 7]);
+  assert.deepEqual(priorRings(prior, plane), { at: [5, -1], long: 3, short: 1, angle: Math.PI / 2 });
+  assert.equal(priorRings(bank, plane), null);
 });
 
 test("pictures behind the map are as many as can be seen", () => {
@@ -156,7 +203,8 @@ test("a file is unpacked unless somebody did so on the way", async () => {
 });
 
 test("colours tell labels and scores apart, and dim what does not stand out", () => {
-  const scene = { n: 4, labels: Int16Array.of(0, 1, 1, -1), scores: Float32Array.of(-10, -5, NaN, 0), nameOf: String };
+  const labels = Int16Array.of(0, 1, 1, -1);
+  const scene = { n: 4, labels, kinds: [0, 1], rankOf: (l) => l, scores: Float32Array.of(-10, -5, NaN, 0), nameOf: String };
   const by = rowColours(scene, "label", "light", null);
   assert.notDeepEqual(by.slice(0, 3), by.slice(4, 7));
   assert.deepEqual(by.slice(4, 7), by.slice(8, 11));
@@ -171,4 +219,115 @@ test("colours tell labels and scores apart, and dim what does not stand out", ()
 test("numbers for people have a minus sign only where there is something below nothing", () => {
   assert.deepEqual([-0.001, 0, -1.5, 2.345].map((v) => few(v)), ["0.00", "0.00", "−1.50", "2.35"]);
   assert.equal(few(-0.4, 0), "0");
+});
+
+test("forty labels look different from each other, by colour or by mark", () => {
+  const looks = Array.from({ length: LOOKS }, (_, rank) => `${labelColour(rank, "light")} ${labelMark(rank)}`);
+  assert.equal(new Set(looks).size, 40);
+  const labels = Int16Array.from({ length: 24 }, (_, i) => 100 * (i % 12));
+  const kinds = [...new Set(labels)];
+  const scene = { n: 24, labels, kinds, rankOf: (l) => kinds.indexOf(l), scores: null };
+  const [colours, marks] = [rowColours(scene, "label", "light", null), rowMarks(scene, "label")];
+  const look = (i) => [...colours.slice(4 * i, 4 * i + 3), marks[i]].join();
+  assert.equal(new Set(Array.from({ length: 12 }, (_, i) => look(i))).size, 12);
+  assert.equal(look(3), look(15));
+  assert.equal(rowMarks(scene, "score"), null);
+  assert.equal(rowMarks({ ...scene, kinds: kinds.slice(0, 10) }, "label"), null);
+});
+
+test("what failed is tried again, what was made is kept", async () => {
+  let calls = 0;
+  const make = once(async () => {
+    calls += 1;
+    if (calls === 1) throw new Error("not yet");
+    return calls;
+  });
+  const both = await Promise.allSettled([make(), make()]);
+  assert.deepEqual(both.map((b) => b.status), ["rejected", "rejected"]);
+  assert.equal(calls, 1, "who asks while it is made waits for the same");
+  assert.deepEqual([await make(), await make(), calls], [2, 2, 2]);
+});
+
+test("a question about many is asked in pieces, and answered as one", async () => {
+  const asked = [];
+  const decode = async (z, n) => {
+    asked.push(n);
+    return Float32Array.from({ length: 3 * n }, (_, i) => z[2 * Math.floor(i / 3)] + (i % 3));
+  };
+  const z = draws(14, 3);
+  const whole = await inPieces(z, 7, 100, decode);
+  assert.deepEqual(await inPieces(z, 7, 3, decode), whole);
+  assert.deepEqual(asked, [7, 3, 3, 1]);
+  await assert.rejects(inPieces(z, 7, 3, () => Promise.reject(new Error("no"))), /no/);
+});
+
+const small = (more) =>
+  assemble(
+    { n_latents: 2, rows: 6, splits: { train: [0, 4], test: [4, 6] }, latents: [], prior: {}, label_names: ["a", "b"], x_shape: [1], ...more },
+    { points: Float32Array.of(0, 0, 1, 0, 2, 0, 0, 5, 1, 5, 2, 5), codes: new Float32Array(12), labels: Int16Array.of(0, 1, 0, 1, 1, -1).buffer },
+  );
+
+test("a group is what its address says, and nothing where that makes no sense", () => {
+  const scene = small({});
+  assert.deepEqual(chosen(scene, "rows:train 1-2; test 1").group.rows, [1, 2, 5]);
+  assert.deepEqual(chosen(scene, "label:1").group, { how: "label:1", rows: [1, 3, 4], words: "3 rows, all of b" });
+  const line = [[-1, 4], [1.5, 4], [1.5, 6], [-1, 6]];
+  assert.deepEqual(chosen(scene, byLine(line)).group.rows, [3, 4]);
+  assert.match(chosen(scene, "rows:train 1-9").group.words, /3 rows, by number; 6 more are not on the map/);
+  for (const how of ["label:7", "line:1,2", "line:1,2,3,4,x,6", "rows:nobody", "odd", `rows:${"1".repeat(400)}`]) {
+    const { group, error } = chosen(scene, how);
+    assert.deepEqual(group.rows, [], how);
+    assert.ok(error.endsWith("."), how);
+  }
+});
+
+test("lines of Python hold the z that the model is asked about", () => {
+  const about = { python: "import latentia", z_shape: [2, 2], support: "codes", latents: [{ index: 0, start: 0, size: 2 }, { index: 1, start: 2, size: 2 }] };
+  const lines = asPython({ about }, { z: Float32Array.of(0.2, 0.8, 0.7, 0.3), a: Float32Array.of(0.9, 0.1, 0.4, 0.6), b: Float32Array.of(0, 1, 1, 0) });
+  assert.match(lines, /^import torch\nimport latentia\n/);
+  assert.match(lines, /z = torch.tensor\(\[0, 1, 1, 0\], dtype=torch.float32\).reshape\(1, 2, 2\)/);
+  assert.match(lines, /a = torch.tensor\(\[1, 0, 0, 1\], /);
+});
+
+const NAMES = ["age", "income", "town"];
+
+test("a row is read out of CSV and JSON, with a header or without", () => {
+  const wanted = { age: "44", income: "2,500.50", town: "Bonn" };
+  for (const text of [
+    'age,income,town\n44,"2,500.50",Bonn\n',
+    '\uFEFFtown;age;income;odd\r\nBonn;44;2,500.50;1\r\n',
+    "age\tincome\ttown\n44\t2,500.50\tBonn",
+    '44,"2,500.50",Bonn',
+    '["44", "2,500.50", "Bonn"]',
+    '{"town": "Bonn", "age": "44", "income": "2,500.50"}',
+    '[{"town": "Bonn", "age": "44", "income": "2,500.50"}]',
+    '{"rows": [{"town": "Bonn", "age": "44", "income": "2,500.50"}]}',
+  ]) {
+    assert.deepEqual(readRow(text, NAMES), { row: wanted, words: "The row is filled in." }, text);
+  }
+  assert.deepEqual(readRow('{"age": 44, "town": null}', NAMES), {
+    row: { age: 44, income: null, town: null },
+    words: "The row is filled in, with 2 of 3 columns.",
+  });
+  assert.match(readRow("age,income,town\n1,2,a\n3,4,b", NAMES).words, /^The first row of several/);
+  assert.equal(readRow('age,town\n1,"say ""hi"",\nyou"', NAMES).row.town, 'say "hi",\nyou');
+});
+
+test("what is no row is said", () => {
+  const words = (text) => {
+    const { row, words: said } = readRow(text, NAMES);
+    assert.equal(row, null, text);
+    assert.ok(said.endsWith("."));
+    return said;
+  };
+  assert.match(words("  "), /nothing in it/);
+  assert.match(words("{not json"), /begins like JSON and is none/);
+  assert.match(words("[1, 2]"), /has 2 values, and a row has 3; name them, as in age, income, town/);
+  assert.match(words('{"a": 1}'), /names none of this run's columns, which are age, income, town; it begins with a/);
+  assert.match(words("a,b,c,d\n1,2,3,4"), /names none of this run's columns/);
+  assert.match(words("age,town"), /no row below them/);
+  assert.match(words("hello"), /no row of this table/);
+  assert.match(words('"'), /no row of this table/);
+  assert.deepEqual(["44", "2,500.50", " a b "].map(isRow), [false, false, false]);
+  assert.deepEqual(["a\tb", "a\nb", " {"].map(isRow), [true, true, true]);
 });
