@@ -252,7 +252,6 @@ def test_any_prior_of_independent_normals_comes_by_its_moments(tmp_path: Path) -
     np.testing.assert_allclose(said["prior"]["mean"], np.zeros(3), atol=1e-7)
     np.testing.assert_allclose(said["prior"]["sd"], np.full(3, ((1 - 1 / 3) / 0.25) ** 0.5), rtol=1e-6)
     assert not (tmp_path / "prior.bin").exists()
-    assert said["has_prior"] is False
 
 
 def test_one_latent_lies_on_a_line(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ export const tableInput = (scene, given, say, nearest, dropped) => {
     const row = {};
     for (const { column, field } of fields) row[column.name] = field.value.trim() === "" ? null : field.value;
     const { x, mask, notes } = encodeRow(columns, row);
-    note.textContent = [...said, ...notes].join(" ");
+    // A service says itself what it could not read.
+    note.textContent = [...said, ...(scene.about.backend === "onnx" ? notes : [])].join(" ");
     given({ x, mask, row });
   };
   const { cells } = scene;
