@@ -135,7 +135,7 @@ def test_a_line_that_is_not_drawn_can_be_left(browser: Any, service: Service) ->
         seen.page.keyboard.press("Escape")
         ended()
         begin()
-        seen.page.get_by_text("Move point").click()  # which is chosen already
+        seen.page.get_by_role("radio", name="Move point").click()  # which is chosen already
         ended()
         begin()
         draw.click()
@@ -145,7 +145,7 @@ def test_a_line_that_is_not_drawn_can_be_left(browser: Any, service: Service) ->
         assert box is not None
         seen.page.mouse.click(box["x"] + 200, box["y"] + 200)
         ended()
-        seen.page.get_by_text("Move map").click()
+        seen.page.get_by_role("radio", name="Move map").click()
         draw.click()
         seen.page.keyboard.press("Escape")
         assert ground.get_attribute("data-tool") == "pan"

@@ -67,6 +67,7 @@ export function webglPainter(canvas, points) {
   if (!made.program) return null;
   /** @type {Uint8Array | null} */
   let colours = null;
+  /** @type {Uint8Array} */
   let marks = new Uint8Array(n);
   /** @type {(() => void) | null} */
   let again = null;
