@@ -247,7 +247,9 @@ def test_enter_goes_to_the_row_that_the_page_names_as_nearest(browser: Any, serv
             break
     with visit(browser, f"{service.url}#z={','.join(map(str, z.tolist()))}") as seen:
         place = f"train row {row}" if row < 120 else f"test row {row - 120}"
-        seen.page.wait_for_function("(said) => document.getElementById('status').textContent.includes(said)", arg=f"({place})")
+        seen.page.wait_for_function(
+            "(said) => document.getElementById('status').textContent.includes(said)", arg=f"({place})"
+        )
         seen.page.locator("#map").focus()
         seen.page.keyboard.press("Enter")
         np.testing.assert_array_equal(seen.place()["z"], scene.codes[row])

@@ -259,9 +259,7 @@ def test_a_page_that_cannot_be_opened_keeps_saying_why(browser: Any, tmp_path: P
         context.close()
 
 
-def test_a_sheet_of_pictures_that_could_not_be_read_is_tried_again(
-    browser: Any, service: Service, scene: FakeScene
-) -> None:
+def test_a_sheet_of_pictures_that_could_not_be_read_is_tried_again(browser: Any, service: Service, scene: FakeScene) -> None:
     with visit(browser, service.url) as seen:
 
         def go(row: int) -> None:

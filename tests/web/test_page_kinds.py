@@ -1,4 +1,4 @@
-"""The explorer's page in Chromium for all kinds of z: one latent, bits, codes, shares, other normals, nothing in use; many labels."""
+"""The explorer's page in Chromium for all kinds of z: one latent, bits, codes, shares, other normals, none in use."""
 
 import io
 from collections.abc import Iterator
@@ -154,9 +154,9 @@ def test_the_map_is_no_smaller_than_the_prior_where_rows_lie_in_one_place(browse
         box = seen.page.locator("#map").bounding_box()
         x, y, across = (float(v) for v in seen.place()["view"].split(","))
         assert box is not None
-        # All that 95 % of a standard normal needs, and not much more, at 1.5 times as large.
+        # All that the circle around 95 % of a standard normal needs, and not much more, at 1.5 times as large.
         up = 1.5 * across * box["height"] / box["width"]
-        assert up == pytest.approx(2 * 1.96 * 1.12, rel=1e-2)
+        assert up == pytest.approx(2 * 2.448 * 1.12, rel=1e-2)
         assert (x, y) == pytest.approx((0, 0), abs=0.01)
         if not rows:
             assert "No encoded rows" in seen.page.locator("#status").inner_text()
@@ -188,7 +188,10 @@ def test_many_labels_look_different_from_each_other(browser: Any, tmp_path: Path
             return kind.startsWith("webgl") ? null : get.call(this, kind, ...rest);
         };"""
     look = "(all) => all.map((s) => [getComputedStyle(s).color, s.className].join())"
-    with serve(PAGE, scene) as service, visit(browser, service.url, init="" if webgl else none, color_scheme="light") as seen:
+    with (
+        serve(PAGE, scene) as service,
+        visit(browser, service.url, init="" if webgl else none, color_scheme="light") as seen,
+    ):
         looks = seen.page.locator("#legend .swatch").evaluate_all(look)
         assert len(set(looks)) == len(looks) == 40
         assert "and 4 more, by colours and marks that come again" in seen.page.locator("#legend").inner_text()

@@ -58,7 +58,11 @@ def test_the_difference_of_two_groups_is_a_direction(browser: Any, service: Serv
         z = seen.place()["z"]
         np.testing.assert_allclose(z, start + by * way, atol=1e-4)
         seen.shows(BIG, picture(scene, z))
-        for odd, said in (("test 999", "its test rows go from 0 to 119"), ("117", "of which split"), ("all", "not understood")):
+        for odd, said in (
+            ("test 999", "its test rows go from 0 to 119"),
+            ("117", "of which split"),
+            ("all", "not understood"),
+        ):
             seen.page.locator("#rows-b").fill(odd)
             seen.page.locator("#rows-b").press("Tab")
             assert said in seen.page.locator("#groups-controls .error >> visible=true").inner_text()

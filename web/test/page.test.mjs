@@ -93,11 +93,11 @@ test("rows that lie in one place, or none, leave the map as wide as the prior", 
   const plane = { center: [0, 0], axes: [[1, 0], [0, 1]], names: [], share: null };
   const prior = { kind: "normal", mean: [5, -1], sd: [1, 3] };
   const least = priorSpan(prior, plane);
-  least.flat().forEach((v, i) => assert.ok(Math.abs(v - [5 - 1.96, 5 + 1.96, -1 - 5.88, -1 + 5.88][i]) < 1e-9));
+  least.flat().forEach((v, i) => assert.ok(Math.abs(v - [5 - 2.448, 5 + 2.448, -1 - 7.344, -1 + 7.344][i]) < 1e-9));
   for (const points of [new Float32Array(0), Float32Array.from({ length: 200 }, (_, i) => (i % 2 ? -1 : 5))]) {
     const { x, y, scale } = fitted(points, 900, 600, least);
     assert.ok(Math.abs(x - 5) < 1e-6 && Math.abs(y + 1) < 1e-6);
-    assert.ok(Math.abs(scale - 600 / (2 * 5.88) / 1.12) < 1e-6);
+    assert.ok(Math.abs(scale - 600 / (2 * 7.344) / 1.12) < 1e-6);
   }
   const wide = draws(4000, 6).map((v) => 9 * v);
   assert.deepEqual(fitted(wide, 500, 500, least), fitted(wide, 500, 500), "rows that reach farther decide");

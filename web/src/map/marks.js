@@ -186,7 +186,7 @@ function drawSpread(context, camera, spread, colour, paper) {
 function drawGroup(context, camera, { rows, mark }, points, ink) {
   context.strokeStyle = ink;
   context.lineWidth = 1;
-  context.globalAlpha = 0.55;
+  context.globalAlpha = 0.7;
   context.beginPath();
   // More than these would be one blot.
   const stride = Math.ceil(rows.length / MOST_CIRCLES);
@@ -198,8 +198,8 @@ function drawGroup(context, camera, { rows, mark }, points, ink) {
       context.moveTo(x - 3.5, y + 3.5);
       context.lineTo(x + 3.5, y - 3.5);
     } else {
-      context.moveTo(x + 4, y);
-      context.arc(x, y, 4, 0, 2 * Math.PI);
+      context.moveTo(x + 6.5, y);
+      context.arc(x, y, 6.5, 0, 2 * Math.PI);
     }
   }
   context.stroke();
