@@ -29,6 +29,7 @@ class Service:
         refuse: a sentence with which requests to the model are answered instead, or None.
         gate: requests to the model wait until it is set.
         rows: that may be asked about at once.
+        missing: paths of files that are not there for now.
     """
 
     url: str = ""
@@ -36,6 +37,7 @@ class Service:
     refuse: str | None = None
     gate: Event = field(default_factory=Event)
     rows: int = 1000
+    missing: set[str] = field(default_factory=set)
 
 
 @contextmanager
@@ -81,6 +83,9 @@ class _Handler(SimpleHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
+        if self.path in self.state.missing:
+            self._answer(404, b"", "text/plain")
+            return
         if self.path != "/v1/info" or not self.model:
             super().do_GET()
             return

@@ -253,6 +253,7 @@ def test_a_page_that_cannot_be_opened_keeps_saying_why(browser: Any, tmp_path: P
         page.goto(service.url)
         page.locator("#trouble").wait_for()
         page.clock.fast_forward(60_000)
+        assert page.locator("#trouble").is_visible()
         assert "The scene says 3 rows of 6 latents, but its files hold" in page.locator("#trouble").inner_text()
         assert page.locator("#lead").inner_text() == "This page could not be opened."
         assert not page.locator("#copy-link").is_visible()
@@ -276,3 +277,16 @@ def test_a_sheet_of_pictures_that_could_not_be_read_is_tried_again(browser: Any,
         seen.page.unroute("**/thumbs-2.png")
         go(220)
         seen.shows("#nearest canvas", picture(scene, scene.codes[220]))
+
+
+@pytest.mark.parametrize("file", ["/ort.js", "/ort/ort-wasm-simd-threaded.wasm.gz", "/scene/decoder.onnx"])
+def test_a_part_of_the_model_that_could_not_be_read_is_tried_again(browser: Any, tmp_path: Path, file: str) -> None:
+    scene = write_scene(tmp_path / "scene", backend="onnx")
+    with serve(PAGE, scene, model=False) as service:
+        service.missing.add(file)
+        with visit(browser, service.url) as seen:
+            seen.page.locator("#trouble").wait_for()
+            seen.complaints.clear()
+            service.missing.clear()
+            seen.drag((300, 300), (360, 240))
+            seen.shows(BIG, picture(scene, seen.place()["z"]))
