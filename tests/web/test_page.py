@@ -239,12 +239,15 @@ def test_the_keys_move_the_point_and_the_map(browser: Any, service: Service, sce
 
 
 def test_enter_goes_to_the_row_that_the_page_names_as_nearest(browser: Any, service: Service, scene: FakeScene) -> None:
-    rng = np.random.default_rng(1)
-    # A place where another row lies nearer on the plane.
-    for z in rng.standard_normal((100, 6)).astype(np.float32):
-        row = int(((scene.codes - z) ** 2).sum(1).argmin())
-        if row != ((scene.points - project(scene, z)) ** 2).sum(1).argmin():
-            break
+    def nearest(z: np.ndarray) -> int:
+        return int(((scene.codes - z) ** 2).sum(1).argmin())
+
+    def on_the_plane(z: np.ndarray) -> int:
+        return int(((scene.points - project(scene, z)) ** 2).sum(1).argmin())
+
+    places = np.random.default_rng(1).standard_normal((100, 6)).astype(np.float32)
+    z = next(z for z in places if nearest(z) != on_the_plane(z))
+    row = nearest(z)
     with visit(browser, f"{service.url}#z={','.join(map(str, z.tolist()))}") as seen:
         place = f"train row {row}" if row < 120 else f"test row {row - 120}"
         seen.page.wait_for_function(
