@@ -13,7 +13,7 @@ from helpers.chance import assert_mean_is
 from helpers.explored import a_run, about, numbers, pictures, saved
 from latentia.core.errors import LatentiaError, RunError
 from latentia.data import SPLIT_NAMES, Split, from_arrays, read_data
-from latentia.evaluation import quiet, usual_path
+from latentia.evaluation import quiet
 from latentia.evaluation.draws import row_totals
 from latentia.runs import Run, load
 from latentia.web.scene import write_scene
@@ -241,17 +241,6 @@ def test_another_prior_comes_as_a_bank_and_a_discrete_z_with_sliders_of_whole_st
     codes = numbers(tmp_path, "codes")
     assert ((codes >= 0) & (codes <= 1)).all()
     np.testing.assert_allclose(codes[: said["splits"]["train"][1]], run.encode(split="train").flatten(1).numpy(), atol=1e-6)
-
-
-def test_any_prior_of_independent_normals_comes_by_its_moments(tmp_path: Path) -> None:
-    part = {"name": "laplace-dirichlet", "concentration": 0.25}
-    run = a_run(pictures(), model={"name": "decoded", "network": {"name": "mlp", "hidden": [8]}, "prior": part})
-    said = write_scene(run, tmp_path).about
-    assert usual_path(run.model.prior()) == "spherical", "so the page offers it, too"
-    assert said["prior"]["kind"] == "normal"
-    np.testing.assert_allclose(said["prior"]["mean"], np.zeros(3), atol=1e-7)
-    np.testing.assert_allclose(said["prior"]["sd"], np.full(3, ((1 - 1 / 3) / 0.25) ** 0.5), rtol=1e-6)
-    assert not (tmp_path / "prior.bin").exists()
 
 
 def test_one_latent_lies_on_a_line(tmp_path: Path) -> None:
