@@ -10,6 +10,8 @@ from PIL import Image
 
 SIDE = 8
 LABELS = ("ant", "bee", "cat")
+# Of one code.
+STATES = 3
 COLUMNS = [
     {
         "name": "age",
@@ -110,6 +112,7 @@ class FakeScene:
         codes: (N, D).
         points: (N, 2).
         labels: (N,).
+        support: what values z takes.
     """
 
     folder: Path
@@ -118,25 +121,51 @@ class FakeScene:
     codes: np.ndarray
     points: np.ndarray
     labels: np.ndarray
+    support: str = "real"
+
+    def settled(self, z: Any) -> np.ndarray:
+        """The possible z that is meant by one (D,), in float32."""
+        z = np.asarray(z, np.float32)
+        if self.support == "bits":
+            return (z >= 0.5).astype(np.float32)
+        if self.support == "shares":
+            return np.maximum(z, 0) / np.maximum(z, 0).sum()
+        if self.support == "codes":
+            return np.eye(STATES, dtype=np.float32)[z.reshape(-1, STATES).argmax(1)].ravel()
+        return z
 
 
-def write_scene(folder: Path, kind: str = "image", n_latents: int = 6, rows: int = 240, backend: str = "http") -> FakeScene:
-    """A scene of three clusters of rows."""
+def write_scene(
+    folder: Path,
+    kind: str = "image",
+    n_latents: int = 6,
+    rows: int = 240,
+    backend: str = "http",
+    support: str = "real",
+    names: tuple[str, ...] = LABELS,
+    spread: float = 1.0,
+) -> FakeScene:
+    """A scene with a cluster of rows for each label; with a small spread all of them are in one place."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(3)
     shape = (1, SIDE, SIDE) if kind == "image" else (6,)
     # A vector for the graphs of the in-browser back end.
     model = FakeModel(n_latents, (SIDE * SIDE,) if kind == "image" and backend == "onnx" else shape)
-    labels = np.arange(rows) % len(LABELS)
-    middles = 2 * rng.standard_normal((len(LABELS), n_latents))
-    codes = (middles[labels] + 0.6 * rng.standard_normal((rows, n_latents))).astype(np.float32)
+    labels = np.arange(rows) % len(names)
+    middles = 2 * rng.standard_normal((len(names), n_latents))
+    codes = (spread * (middles[labels] + 0.6 * rng.standard_normal((rows, n_latents)))).astype(np.float32)
     codes[:, n_latents - (n_latents > 2) :] *= 0.02
-    center = codes.mean(0) if n_latents > 2 else np.zeros(n_latents)
-    axes = np.linalg.qr(rng.standard_normal((n_latents, 2)))[0].T if n_latents > 2 else np.eye(2)
+    bank = None
+    if support != "real":
+        codes, bank = _possible(support, codes), _possible(support, rng.standard_normal((500, n_latents)), whole=True)
+    center = codes.mean(0) if n_latents > 2 and rows else np.zeros(n_latents)
+    axes = np.linalg.qr(rng.standard_normal((n_latents, 2)))[0].T if n_latents > 2 else np.eye(2)[:, :n_latents]
     points = ((codes - center) @ axes.T).astype(np.float32)
     x = model.decode(codes)
     files = {"points": points, "codes": codes, "labels": labels.astype(np.int16), "scores": (-20 - 9 * rng.random(rows))}
     files["scores"] = files["scores"].astype(np.float32)
+    if bank is not None:
+        files["prior"] = bank
     for name, values in files.items():
         (folder / f"{name}.bin").write_bytes(values.tobytes())
     about: dict[str, Any] = {
@@ -149,35 +178,21 @@ def write_scene(folder: Path, kind: str = "image", n_latents: int = 6, rows: int
         "x_shape": list(model.x_shape),
         "z_shape": [n_latents],
         "n_latents": n_latents,
-        "support": "real",
+        "support": support,
         "image": None,
         "columns": None,
-        "latents": [
-            {
-                "index": i,
-                "kl": float(n_latents - i) if i < n_latents - 1 or n_latents == 2 else 0.0,
-                "active": i < n_latents - 1 or n_latents == 2,
-                "mean": float(codes[:, i].mean()),
-                "sd": float(codes[:, i].std()),
-                "low": -4.0,
-                "high": 4.0,
-                "start": i,
-                "size": 1,
-                "step": 0,
-            }
-            for i in range(n_latents)
-        ],
+        "latents": _latents(codes, support),
         "plane": {
             "axes": axes.tolist(),
             "center": center.tolist(),
             "names": ["first axis", "second axis"],
             "share": 0.8 if n_latents > 2 else None,
         },
-        "prior": {"kind": "normal"},
+        "prior": {"kind": "normal"} if bank is None else {"kind": "bank", "draws": len(bank), "temperature": False},
         "rows": rows,
         "rows_of": f"all {rows} rows",
         "splits": {"train": [0, rows // 2], "test": [rows // 2, rows]},
-        "label_names": list(LABELS),
+        "label_names": list(names),
         "score_name": "ELBO, nats",
         "thumbs": None,
         "python": 'import latentia\n\nrun = latentia.load("runs/fake")',
@@ -192,8 +207,8 @@ def write_scene(folder: Path, kind: str = "image", n_latents: int = 6, rows: int
         about["image"] = {
             "channels": 1, "height": SIDE, "width": SIDE, "low": 0.0, "high": 1.0, "invert": True, "ground": "dark",
         }  # fmt: skip
-        about["thumbs"] = _thumbs(folder, x)
-        if n_latents == 2:
+        about["thumbs"] = _thumbs(folder, x) if rows else None
+        if n_latents == 2 and support == "real":
             about["manifold"] = _manifold(folder, model)
     if kind == "table":
         about["columns"] = COLUMNS
@@ -204,7 +219,34 @@ def write_scene(folder: Path, kind: str = "image", n_latents: int = 6, rows: int
     if backend == "onnx":
         about["onnx"] = model.write_onnx(folder)
     (folder / "scene.json").write_text(json.dumps(about))
-    return FakeScene(folder, model, about, codes, points, labels)
+    return FakeScene(folder, model, about, codes, points, labels, support)
+
+
+def _latents(codes: np.ndarray, support: str) -> list[dict[str, Any]]:
+    size = STATES if support == "codes" else 1
+    steps = support in ("bits", "codes")
+    low, high = (-4.0, 4.0) if support == "real" else (0.0, max(1.0, size - 1.0))
+    n = codes.shape[1] // size
+    out = []
+    for i in range(n):
+        active = i < n - 1 or n <= 2 or support != "real"
+        held = codes[:, i * size] if len(codes) else np.zeros(1)
+        said = {"index": i, "kl": float(n - i) if active else 0.0, "active": active, "mean": float(held.mean())}
+        ends = {"low": low, "high": high, "start": i * size, "size": size, "step": int(steps)}
+        out.append({**said, "sd": float(held.std()), **ends})
+    return out
+
+
+def _possible(support: str, values: np.ndarray, whole: bool = False) -> np.ndarray:
+    """(n, D) of any numbers -> means of a posterior over this support, or values of it where they are to be whole."""
+    if support == "bits":
+        chances = 1 / (1 + np.exp(-values))
+        return ((chances > 0.5) if whole else chances).astype(np.float32)
+    blocks = values.reshape(len(values), -1, STATES if support == "codes" else values.shape[1])
+    if whole and support == "codes":
+        return np.eye(STATES, dtype=np.float32)[blocks.argmax(2)].reshape(values.shape)
+    odds = np.exp(blocks)
+    return (odds / odds.sum(2, keepdims=True)).reshape(values.shape).astype(np.float32)
 
 
 def grey(x: np.ndarray) -> np.ndarray:

@@ -29,6 +29,8 @@ class Service:
         refuse: a sentence with which requests to the model are answered instead, or None.
         notes: sentences that come with each encoding.
         gate: requests to the model wait until it is set.
+        rows: that may be asked about at once.
+        missing: paths of files that are not there for now.
     """
 
     url: str = ""
@@ -36,6 +38,8 @@ class Service:
     refuse: str | None = None
     notes: list[str] = field(default_factory=list)
     gate: Event = field(default_factory=Event)
+    rows: int = 1000
+    missing: set[str] = field(default_factory=set)
 
 
 @contextmanager
@@ -80,6 +84,16 @@ class _Handler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class calls it so
         pass
 
+    def do_GET(self) -> None:
+        if self.path in self.state.missing:
+            self._answer(404, b"", "text/plain")
+            return
+        if self.path != "/v1/info" or not self.model:
+            super().do_GET()
+            return
+        limits = {"rows": self.state.rows, "body_bytes": 1 << 20}
+        self._answer(200, json.dumps({"limits": limits}).encode(), "application/json")
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         what = self.path.removeprefix("/v1/")
@@ -87,6 +101,8 @@ class _Handler(SimpleHTTPRequestHandler):
         self.state.gate.wait(10)
         if not self.model or self.state.refuse:
             self._answer(422, json.dumps({"detail": self.state.refuse or "no model here"}).encode(), "application/json")
+        elif len(body.get("z", [])) > self.state.rows:
+            self._answer(422, json.dumps({"detail": f"at most {self.state.rows} rows."}).encode(), "application/json")
         elif what == "decode":
             self._answer(200, self.scene.model.decode(body["z"]).tobytes(), "application/octet-stream")
         else:

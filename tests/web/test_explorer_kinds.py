@@ -185,7 +185,7 @@ def test_of_two_files_the_later_stays_even_where_the_first_is_slow(browser: Any,
     with visit(browser, address(bits, "hosted"), init=SLOW) as seen:
         seen.give(first, second)
         seen.page.locator("#own-answer").wait_for()
-        seen.page.wait_for_function("window.slowIsThere")
+        seen.page.wait_for_function("() => window.slowIsThere")
         seen.page.wait_for_timeout(300)
         np.testing.assert_array_equal(seen.pixels(GIVEN), second)
 

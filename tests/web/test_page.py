@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch.distributions import Independent, Normal
 
-from helpers.browsing import PHONE, chromium, visit
+from helpers.browsing import chromium, visit
 from helpers.fake_explorer import SIDE, FakeScene, grey, write_scene
 from helpers.fake_service import Service, serve
 from latentia.evaluation.paths import between
@@ -229,8 +229,8 @@ def test_the_keys_move_the_point_and_the_map(browser: Any, service: Service, sce
         seen.page.keyboard.press("Shift+ArrowRight")
         right = project(scene, seen.place()["z"]) - start
         assert right[0] == pytest.approx(4 / 3 * right[1], rel=1e-3)
+        row = ((scene.codes - seen.place()["z"]) ** 2).sum(1).argmin()
         seen.page.keyboard.press("Enter")
-        row = ((scene.points - (start + right)) ** 2).sum(1).argmin()
         np.testing.assert_array_equal(seen.place()["z"], scene.codes[row])
         seen.page.keyboard.press("+")
         assert "view" in seen.place()
@@ -238,11 +238,21 @@ def test_the_keys_move_the_point_and_the_map(browser: Any, service: Service, sce
         assert "view" not in seen.place()
 
 
-def test_a_touch_drags_on_a_phone(browser: Any, service: Service, scene: FakeScene) -> None:
-    with visit(browser, service.url, viewport=PHONE, has_touch=True, is_mobile=True) as seen:
-        box = seen.page.locator("#map").bounding_box()
-        assert box is not None
-        assert box["width"] <= PHONE["width"]
-        assert seen.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-        seen.page.touchscreen.tap(box["x"] + 40, box["y"] + 30)
-        seen.shows(BIG, picture(scene, seen.place()["z"]))
+def test_enter_goes_to_the_row_that_the_page_names_as_nearest(browser: Any, service: Service, scene: FakeScene) -> None:
+    def nearest(z: np.ndarray) -> int:
+        return int(((scene.codes - z) ** 2).sum(1).argmin())
+
+    def on_the_plane(z: np.ndarray) -> int:
+        return int(((scene.points - project(scene, z)) ** 2).sum(1).argmin())
+
+    places = np.random.default_rng(1).standard_normal((100, 6)).astype(np.float32)
+    z = next(z for z in places if nearest(z) != on_the_plane(z))
+    row = nearest(z)
+    with visit(browser, f"{service.url}#z={','.join(map(str, z.tolist()))}") as seen:
+        place = f"train row {row}" if row < 120 else f"test row {row - 120}"
+        seen.page.wait_for_function(
+            "(said) => document.getElementById('status').textContent.includes(said)", arg=f"({place})"
+        )
+        seen.page.locator("#map").focus()
+        seen.page.keyboard.press("Enter")
+        np.testing.assert_array_equal(seen.place()["z"], scene.codes[row])

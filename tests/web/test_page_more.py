@@ -46,7 +46,7 @@ def test_the_difference_of_two_groups_is_a_direction(browser: Any, service: Serv
         start = seen.place()["z"]
         assert seen.page.locator("#strength").is_disabled()
         seen.page.locator("#label-a").select_option(label="ant")
-        seen.page.locator("#rows-b").fill("1-3, 10")
+        seen.page.locator("#rows-b").fill("test 1-3, 10")
         seen.page.locator("#rows-b").press("Tab")
         strength = seen.page.locator("#strength")
         strength.focus()
@@ -54,13 +54,19 @@ def test_the_difference_of_two_groups_is_a_direction(browser: Any, service: Serv
             seen.page.keyboard.press("ArrowRight")
         by = float(strength.input_value())
         assert by == pytest.approx(0.5)
-        way = scene.codes[[1, 2, 3, 10]].mean(0) - scene.codes[scene.labels == 0].mean(0)
+        way = scene.codes[[121, 122, 123, 130]].mean(0) - scene.codes[scene.labels == 0].mean(0)
         z = seen.place()["z"]
         np.testing.assert_allclose(z, start + by * way, atol=1e-4)
         seen.shows(BIG, picture(scene, z))
-        seen.page.locator("#rows-b").fill("1-999")
-        seen.page.locator("#rows-b").press("Tab")
-        assert "not within the rows 0 to 239" in seen.page.locator("#groups-controls .error >> visible=true").inner_text()
+        for odd, said in (
+            ("test 999", "its test rows go from 0 to 119"),
+            ("117", "of which split"),
+            ("all", "not understood"),
+        ):
+            seen.page.locator("#rows-b").fill(odd)
+            seen.page.locator("#rows-b").press("Tab")
+            assert said in seen.page.locator("#groups-controls .error >> visible=true").inner_text()
+        assert "4 rows" in seen.page.locator("#groups-controls output").nth(1).inner_text(), "the group is as it was"
 
 
 def test_a_group_is_drawn_around_on_the_map(browser: Any, service: Service) -> None:

@@ -13,6 +13,7 @@ import { settled } from "./support.js";
  * @property {(error: unknown) => void} trouble
  * @property {(zs: Float32Array[]) => Promise<Float32Array[]>} decode
  * @property {() => number} nearestRow
+ * @property {import("./dropped.js").Dropped} dropped
  */
 
 /**

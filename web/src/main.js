@@ -2,6 +2,7 @@
 
 import { BACKENDS } from "./backends/index.js";
 import { byId, counted } from "./dom.js";
+import { watchDrops } from "./dropped.js";
 import { decoder } from "./explorer.js";
 import { makeMap } from "./map/map.js";
 import { decodedPanel } from "./panels/decoded.js";
@@ -19,7 +20,11 @@ import { Store } from "./store.js";
 import { followTheme } from "./theme.js";
 import { exposed } from "./timing.js";
 
+const FADES_AFTER = 2600;
+const HIDES_AFTER = 8000;
+
 let fading = 0;
+let hiding = 0;
 
 /** @param {string} words */
 function say(words) {
@@ -27,7 +32,7 @@ function say(words) {
   toast.textContent = words;
   toast.classList.add("seen");
   clearTimeout(fading);
-  fading = window.setTimeout(() => toast.classList.remove("seen"), 2600);
+  fading = window.setTimeout(() => toast.classList.remove("seen"), FADES_AFTER);
 }
 
 /** @param {unknown} error */
@@ -35,10 +40,23 @@ function trouble(error) {
   const box = byId("trouble");
   box.textContent = error instanceof Error ? error.message : String(error);
   box.hidden = false;
-  window.setTimeout(() => (box.hidden = true), 8000);
+  clearTimeout(hiding);
+  hiding = window.setTimeout(() => (box.hidden = true), HIDES_AFTER);
+}
+
+/**
+ * The page could not be put together, and nothing will change that: what is wrong stays where it is.
+ * @param {unknown} error
+ */
+function failed(error) {
+  trouble(error);
+  clearTimeout(hiding);
+  byId("lead").textContent = "This page could not be opened.";
+  document.body.classList.add("failed", "loading");
 }
 
 async function start() {
+  const dropped = watchDrops(say);
   const scene = await loadScene();
   const { about } = scene;
   const store = new Store(scene.d);
@@ -56,7 +74,7 @@ async function start() {
   document.body.classList.remove("loading");
 
   const map = makeMap(scene, store, renderer, say);
-  const explorer = { scene, store, backend, renderer, map, say, trouble, decode: decoder(scene, backend), nearestRow: () => -1 };
+  const explorer = { scene, store, backend, renderer, map, say, trouble, decode: decoder(scene, backend), nearestRow: () => -1, dropped };
   legendPanel(explorer);
   explorer.nearestRow = decodedPanel(explorer).nearestRow;
   latentsPanel(explorer);
@@ -89,8 +107,7 @@ function headline({ about, n }, where) {
 
 exposed(
   start().catch((error) => {
-    trouble(error);
-    document.body.classList.add("failed");
+    failed(error);
     throw error;
   }),
 );

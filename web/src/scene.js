@@ -1,5 +1,7 @@
 // scene.json and the binary files beside it.
 
+import { rowBook } from "./math/rows.js";
+
 /** @typedef {import("./types.js").Scene} Scene */
 /** @typedef {import("./types.js").SceneFile} SceneFile */
 
@@ -46,6 +48,9 @@ export function assemble(about, files) {
     latent.high ??= 3;
   }
   const { mean, sd } = about.prior;
+  const book = rowBook(about.splits ?? {}, n, places);
+  const kinds = [...new Set(labels ?? [])].filter((l) => l >= 0).sort((a, b) => a - b);
+  const ranks = new Map(kinds.map((label, rank) => [label, rank]));
   return {
     about,
     d,
@@ -54,6 +59,8 @@ export function assemble(about, files) {
     points,
     codes,
     labels,
+    kinds,
+    rankOf: (label) => ranks.get(label) ?? -1,
     scores: files.scores ? new Float32Array(files.scores) : null,
     prior: files.bank
       ? { kind: "bank", draws: new Float32Array(files.bank), temperature: about.prior.temperature ?? true }
@@ -61,12 +68,8 @@ export function assemble(about, files) {
     cells: files.cells,
     nameOf,
     labelOf: (row) => (labels ? nameOf(labels[row]) : ""),
-    placeOf: (row) => {
-      for (const [name, [start, end]] of Object.entries(about.splits ?? {})) {
-        if (row >= start && row < end) return `${name} row ${places ? places[row] : row - start}`;
-      }
-      return `row ${row}`;
-    },
+    placeOf: book.name,
+    book,
     file: (file) => FOLDER + file,
   };
 }

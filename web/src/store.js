@@ -1,7 +1,12 @@
 // What the page is looking at. Parts change it here and hear of changes here, and know nothing of each other.
 
+import { NOBODY } from "./choosing.js";
+
+/** The draws from the prior that one begins with. */
+export const FIRST_DRAWS = { seed: 1, temperature: 1 };
+
 /**
- * @typedef {"z" | "pins" | "look" | "path" | "theme" | "given" | "groups"} Topic
+ * @typedef {"z" | "pins" | "look" | "path" | "theme" | "given" | "groups" | "draws"} Topic
  * @typedef {"map" | "slider" | "walk" | "row" | "draw" | "direction" | "own" | "address" | "start"} Cause
  */
 
@@ -29,8 +34,9 @@ export class Store {
     this.theme = "light";
     /** @type {{mean: Float32Array, sd: Float32Array, neighbours: number[]} | null} one's own thing, encoded */
     this.given = null;
-    /** @type {{a: number[], b: number[]}} rows of the two groups */
-    this.groups = { a: [], b: [] };
+    /** @type {{a: import("./choosing.js").Group, b: import("./choosing.js").Group}} rows to go away from, and those to become like */
+    this.groups = { a: NOBODY, b: NOBODY };
+    this.draws = FIRST_DRAWS;
     /** @type {Map<Topic, Set<() => void>>} */
     this.heard = new Map();
   }
@@ -72,9 +78,9 @@ export class Store {
   }
 
   /**
-   * Change any of colour, lit, behind, path, theme, given, groups.
+   * Change any of colour, lit, behind, path, theme, given, groups, draws.
    * @param {Topic} topic
-   * @param {Partial<Pick<Store, "colour" | "lit" | "behind" | "path" | "theme" | "given" | "groups">>} values
+   * @param {Partial<Pick<Store, "colour" | "lit" | "behind" | "path" | "theme" | "given" | "groups" | "draws">>} values
    */
   set(topic, values) {
     Object.assign(this, values);

@@ -90,12 +90,15 @@
  * @property {Float32Array} points n × 2
  * @property {Float32Array} codes n × d
  * @property {Int16Array | null} labels
+ * @property {number[]} kinds the labels that occur, rising
+ * @property {(label: number) => number} rankOf the place of a label among those that occur, which decides how it looks; -1 for none
  * @property {Float32Array | null} scores
  * @property {import("./math/random.js").Prior} prior
  * @property {{columns: (number | null)[][]} | null} cells of a table, a list for each column
  * @property {(row: number) => string} labelOf the name of a row's label, or nothing
  * @property {(label: number) => string} nameOf of a label
  * @property {(row: number) => string} placeOf its split and number
+ * @property {import("./math/rows.js").Book} book rows by what they are called
  * @property {(file: string) => string} file its address
  */
 
@@ -128,7 +131,7 @@
  * @property {string} noun what one thing is called
  * @property {(scene: Scene, size: "big" | "small") => View} view
  * @property {(scene: Scene, row: number) => HTMLElement | null} glance a row of the data, for hover and neighbours
- * @property {((scene: Scene, given: (given: Given) => void, say: (words: string) => void, seed: () => number) => HTMLElement) | null} input
+ * @property {((scene: Scene, given: (given: Given) => void, say: (words: string) => void, seed: () => number, dropped: import("./dropped.js").Dropped) => HTMLElement) | null} input
  */
 
 export {};

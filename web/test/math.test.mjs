@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { direction, inside, meanOf, parseRows } from "../src/math/groups.js";
+import { direction, inside, meanOf } from "../src/math/groups.js";
+import { simplified } from "../src/math/line.js";
 import { nearest } from "../src/math/nearest.js";
 import { along, between } from "../src/math/paths.js";
 import { ellipse, lift, norm, offPlane, project } from "../src/math/plane.js";
 import { normal, samples, uniform } from "../src/math/random.js";
+import { rowBook } from "../src/math/rows.js";
 
 const f32 = (...values) => Float32Array.from(values);
 const draws = (n, seed) => Float32Array.from({ length: n }, normal(uniform(seed)));
@@ -94,12 +96,62 @@ test("the nearest rows are those that looking at all finds", () => {
   assert.deepEqual(nearest(new Float32Array(0), 4, z, 3), []);
 });
 
-test("row numbers are read, or it is said why not", () => {
-  assert.deepEqual(parseRows("1-3, 7; 2", 10), { rows: [1, 2, 3, 7], error: "" });
-  assert.match(parseRows("1, x", 10).error, /“x” is no row number/);
-  assert.match(parseRows("8-10", 10).error, /not within the rows 0 to 9/);
-  assert.match(parseRows("5-3", 10).error, /not within/);
-  assert.deepEqual(parseRows("", 10), { rows: [], error: "" });
+test("rows are read and written by split and place", () => {
+  const book = rowBook({ train: [0, 120], test: [120, 240] }, 240, null);
+  assert.equal(book.name(117), "train row 117");
+  assert.equal(book.name(237), "test row 117");
+  assert.deepEqual(book.read("test 117").rows, [237]);
+  assert.deepEqual(book.read("train 1-3, 5; TEST row 0").rows, [1, 2, 3, 5, 120]);
+  assert.deepEqual(book.read("test 2 – 3 train:4").rows, [4, 122, 123]);
+  for (const row of [0, 119, 120, 239]) assert.deepEqual(book.read(book.name(row)).rows, [row]);
+  const rows = [1, 2, 3, 9, 120, 121, 239];
+  assert.equal(book.write(rows), "train 1-3, 9; test 0-1, 119");
+  assert.deepEqual(book.read(book.write(rows)).rows, rows);
+  assert.deepEqual(book.read(book.example).rows.length, 22);
+  assert.deepEqual(book.read(""), { rows: [], missing: 0, error: "" });
+});
+
+test("what of a list of rows is not understood is said, and nothing is chosen then", () => {
+  const book = rowBook({ train: [0, 120], test: [120, 240] }, 240, null);
+  const refused = (text) => {
+    const { rows, error } = book.read(text);
+    assert.deepEqual(rows, []);
+    return error;
+  };
+  assert.match(refused("train 1, x, 3y"), /“x”, “3y” were not understood; write for example train 1-20, 25; test 117\./);
+  assert.match(refused("117"), /“117” of which split\?/);
+  assert.match(refused("train 5-3"), /runs backwards; write 3-5/);
+  assert.match(refused("test 500"), /“test 500” is not on the map; its test rows go from 0 to 119\./);
+  assert.match(refused("train 1.5"), /“1.5” was not understood/);
+  assert.deepEqual(book.read("train 100-199"), { rows: Array.from({ length: 20 }, (_, i) => 100 + i), missing: 80, error: "" });
+});
+
+test("of some of the rows, those are found that are on the map, under their own numbers", () => {
+  const places = Int32Array.of(3, 10, 11, 500, 2, 7);
+  const book = rowBook({ train: [0, 4], valid: [4, 6] }, 6, places);
+  assert.equal(book.name(3), "train row 500");
+  assert.deepEqual(book.read("train 500; valid 7"), { rows: [3, 5], missing: 0, error: "" });
+  assert.deepEqual(book.read("train 10-20"), { rows: [1, 2], missing: 9, error: "" });
+  assert.match(book.read("train 4").error, /“train 4” is not on the map; its train rows go from 3 to 500, and not all are shown/);
+  assert.equal(book.write([0, 1, 2, 3]), "train 3, 10-11, 500");
+  const alone = rowBook({}, 9, null);
+  assert.equal(alone.name(4), "row 4");
+  assert.deepEqual(alone.read("row 4").rows, [4]);
+  assert.deepEqual(alone.read("2-3").rows, [2, 3]);
+});
+
+test("a line drawn by hand keeps what it encloses in a few round corners", () => {
+  const random = uniform(3);
+  const circle = Array.from({ length: 400 }, (_, i) => [3 + 2 * Math.cos(i / 64), -1 + 2 * Math.sin(i / 64) + 0.002 * random()]);
+  const few = simplified(circle);
+  assert.ok(few.length <= 40 && few.length > 8, `${few.length}`);
+  assert.ok(few.flat().join(",").length < 640);
+  const points = Float32Array.from({ length: 4000 }, (_, i) => (i % 2 ? -4 + 6 * random() : 6 * random()));
+  const [all, kept] = [circle, few].map((line) => new Set(inside(points, line)));
+  const apart = [...all].filter((i) => !kept.has(i)).length + [...kept].filter((i) => !all.has(i)).length;
+  assert.ok(apart <= 0.02 * all.size, `${apart} of ${all.size}`);
+  assert.deepEqual(simplified([[0, 0], [1, 0], [2, 0], [2, 2], [0, 2]]), [[0, 0], [2, 0], [2, 2], [0, 2]]);
+  assert.equal(simplified([[1, 1], [1, 1]]).length, 1);
 });
 
 test("a direction goes from one mean to the other", () => {

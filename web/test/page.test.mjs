@@ -3,14 +3,13 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 
 import { nest } from "../src/backends/nest.js";
+import { inPieces } from "../src/backends/pieces.js";
 import { few } from "../src/dom.js";
 import { unpacked } from "../src/backends/unpacked.js";
-import { strideOf } from "../src/map/behind.js";
-import { fitted, toPlane, toScreen, zoomed } from "../src/map/camera.js";
-import { rowColours, scoreRange } from "../src/map/colours.js";
-import { makeGrid } from "../src/map/grid.js";
 import { normal, uniform } from "../src/math/random.js";
 import { newestWins } from "../src/newest.js";
+import { once } from "../src/once.js";
+import { asPython } from "../src/panels/share.js";
 import { slid, settled, valueOf } from "../src/support.js";
 import { fromHash, shortest, toHash } from "../src/url.js";
 
@@ -26,6 +25,11 @@ test("an address brings back what was looked at, to the last bit", () => {
       path: "linear",
       view: [0.5, -1.25, 6],
       behind: false,
+      lit: [1, 12],
+      away: "rows:train 1-20, 25; test 3",
+      like: "line:0.5,-1,2.25,3,0,1",
+      seed: 7,
+      temperature: 0.35,
     };
     assert.deepEqual(fromHash(`#${toHash(place)}`, d), place);
   }
@@ -38,60 +42,15 @@ test("an address of another run, or a broken one, is not taken", () => {
   assert.equal(fromHash("z=~%%%", 3).z, null);
   assert.equal(fromHash("z=~AAAA", 3).z, null);
   assert.equal(fromHash("view=1,2,0&z=", 3).view, null);
-  assert.deepEqual(fromHash("", 3), { z: null, a: null, b: null, colour: null, path: null, view: null, behind: null });
+  const nothing = { lit: null, away: "", like: "", seed: null, temperature: null };
+  assert.deepEqual(fromHash("", 3), { z: null, a: null, b: null, colour: null, path: null, view: null, behind: null, ...nothing });
+  const { lit, away, seed, temperature } = fromHash(`lit=1,x&away=${"a".repeat(5000)}&seed=-1&heat=1e9`, 3);
+  assert.deepEqual([lit, away, seed, temperature], [null, "", null, null]);
 });
 
 test("the shortest decimal of a float32 is that float32", () => {
   for (const v of [...draws(200, 4), 0, 1e-30, 1e30, -0.1]) assert.equal(Math.fround(Number(shortest(Math.fround(v)))), Math.fround(v));
   assert.equal(shortest(Math.fround(0.1)), "0.1");
-});
-
-test("a place on the map is found again on the screen", () => {
-  const camera = { x: 1, y: -2, scale: 37, width: 800, height: 600 };
-  const [u, v] = toPlane(camera, 123, 456);
-  const [x, y] = toScreen(camera, u, v);
-  assert.ok(Math.abs(x - 123) < 1e-9 && Math.abs(y - 456) < 1e-9);
-  assert.ok(toScreen(camera, 1, 0)[1] < toScreen(camera, 1, -1)[1], "up is up");
-});
-
-test("what lies under the pointer stays there through a zoom, within limits", () => {
-  const camera = { x: 1, y: -2, scale: 37, width: 800, height: 600 };
-  const closer = zoomed(camera, 3, 100, 50, [1, 1000]);
-  assert.equal(closer.scale, 111);
-  toPlane(closer, 100, 50).forEach((v, i) => assert.ok(Math.abs(v - toPlane(camera, 100, 50)[i]) < 1e-9));
-  assert.equal(zoomed(camera, 1e9, 0, 0, [1, 1000]).scale, 1000);
-});
-
-test("pictures behind the map are as many as can be seen", () => {
-  assert.equal(strideOf(40, 12), 4);
-  assert.equal(strideOf(40, 10), 5);
-  assert.equal(strideOf(40, 50), 1);
-  assert.equal(strideOf(40, 0.1), 40);
-});
-
-test("one stray row does not shrink the map", () => {
-  const points = draws(4000, 6);
-  const before = fitted(points, 500, 500).scale;
-  points[0] = 1e6;
-  assert.ok(fitted(points, 500, 500).scale > 0.9 * before);
-  assert.ok(Number.isFinite(fitted(new Float32Array(0), 500, 500).scale));
-});
-
-test("the point under the pointer is the one that looking at all finds", () => {
-  const points = draws(2000, 7);
-  const find = makeGrid(points);
-  for (let k = 0; k < 50; k += 1) {
-    const [u, v] = draws(2, 100 + k);
-    let best = -1;
-    let least = 0.2 ** 2;
-    for (let i = 0; i < 1000; i += 1) {
-      const away = (points[2 * i] - u) ** 2 + (points[2 * i + 1] - v) ** 2;
-      if (away < least) [best, least] = [i, away];
-    }
-    assert.equal(find(u, v, 0.2), best);
-  }
-  assert.ok(find(0, 0, Infinity) >= 0);
-  assert.equal(makeGrid(new Float32Array(0))(0, 0, 1), -1);
 });
 
 test("one request at a time, and the newest wins", async () => {
@@ -155,20 +114,41 @@ test("a file is unpacked unless somebody did so on the way", async () => {
   }
 });
 
-test("colours tell labels and scores apart, and dim what does not stand out", () => {
-  const scene = { n: 4, labels: Int16Array.of(0, 1, 1, -1), scores: Float32Array.of(-10, -5, NaN, 0), nameOf: String };
-  const by = rowColours(scene, "label", "light", null);
-  assert.notDeepEqual(by.slice(0, 3), by.slice(4, 7));
-  assert.deepEqual(by.slice(4, 7), by.slice(8, 11));
-  const lit = rowColours(scene, "label", "light", new Set([1]));
-  assert.ok(lit[3] < 60 && lit[7] === 255);
-  const score = rowColours(scene, "score", "dark", null);
-  assert.notDeepEqual(score.slice(0, 3), score.slice(12, 15));
-  assert.ok(score[11] < 100, "no score, no colour");
-  assert.deepEqual(scoreRange(Float32Array.of(NaN)), [0, 1]);
-});
-
 test("numbers for people have a minus sign only where there is something below nothing", () => {
   assert.deepEqual([-0.001, 0, -1.5, 2.345].map((v) => few(v)), ["0.00", "0.00", "−1.50", "2.35"]);
   assert.equal(few(-0.4, 0), "0");
+});
+
+test("what failed is tried again, what was made is kept", async () => {
+  let calls = 0;
+  const make = once(async () => {
+    calls += 1;
+    if (calls === 1) throw new Error("not yet");
+    return calls;
+  });
+  const both = await Promise.allSettled([make(), make()]);
+  assert.deepEqual(both.map((b) => b.status), ["rejected", "rejected"]);
+  assert.equal(calls, 1, "who asks while it is made waits for the same");
+  assert.deepEqual([await make(), await make(), calls], [2, 2, 2]);
+});
+
+test("a question about many is asked in pieces, and answered as one", async () => {
+  const asked = [];
+  const decode = async (z, n) => {
+    asked.push(n);
+    return Float32Array.from({ length: 3 * n }, (_, i) => z[2 * Math.floor(i / 3)] + (i % 3));
+  };
+  const z = draws(14, 3);
+  const whole = await inPieces(z, 7, 100, decode);
+  assert.deepEqual(await inPieces(z, 7, 3, decode), whole);
+  assert.deepEqual(asked, [7, 3, 3, 1]);
+  await assert.rejects(inPieces(z, 7, 3, () => Promise.reject(new Error("no"))), /no/);
+});
+
+test("lines of Python hold the z that the model is asked about", () => {
+  const about = { python: "import latentia", z_shape: [2, 2], support: "codes", latents: [{ index: 0, start: 0, size: 2 }, { index: 1, start: 2, size: 2 }] };
+  const lines = asPython({ about }, { z: Float32Array.of(0.2, 0.8, 0.7, 0.3), a: Float32Array.of(0.9, 0.1, 0.4, 0.6), b: Float32Array.of(0, 1, 1, 0) });
+  assert.match(lines, /^import torch\nimport latentia\n/);
+  assert.match(lines, /z = torch.tensor\(\[0, 1, 1, 0\], dtype=torch.float32\).reshape\(1, 2, 2\)/);
+  assert.match(lines, /a = torch.tensor\(\[1, 0, 0, 1\], /);
 });

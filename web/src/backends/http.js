@@ -1,6 +1,11 @@
 // The model behind the service's API, version 1.
 
+import { once } from "../once.js";
 import { nest } from "./nest.js";
+import { inPieces } from "./pieces.js";
+
+// Of a number in JSON, with the bracket or the comma beside it.
+const BYTES_A_NUMBER = 26;
 
 /**
  * @param {import("../types.js").Scene} scene
@@ -9,14 +14,23 @@ import { nest } from "./nest.js";
 export function httpBackend(scene) {
   const { about } = scene;
   const encodes = about.encodes !== false;
+  const limits = once(async () => (await (await answered(fetch("./v1/info"))).json()).limits);
+  /** How many z may be asked about at once. */
+  const most = async () => {
+    const { rows = 1, body_bytes: bytes = Infinity } = await limits();
+    return Math.max(1, Math.min(rows, Math.floor(bytes / (BYTES_A_NUMBER * (scene.d + 1)))));
+  };
+  /** @param {Float32Array} z @param {number} n */
+  const decodeSome = async (z, n) => {
+    const answer = await post("decode", { z: nest(z, [n, ...about.z_shape]) }, "application/octet-stream");
+    const x = new Float32Array(await answer.arrayBuffer());
+    if (x.length !== n * scene.xSize) throw new Error(`The service sent ${x.length} numbers, wanted ${n * scene.xSize}.`);
+    return x;
+  };
   return {
     where: "on this computer, by its service",
-    async decode(z, n) {
-      const answer = await post("decode", { z: nest(z, [n, ...about.z_shape]) }, "application/octet-stream");
-      const x = new Float32Array(await answer.arrayBuffer());
-      if (x.length !== n * scene.xSize) throw new Error(`The service sent ${x.length} numbers, wanted ${n * scene.xSize}.`);
-      return x;
-    },
+    // One is allowed everywhere, and is what a drag asks for.
+    decode: async (z, n) => (n === 1 ? decodeSome(z, n) : inPieces(z, n, await most(), decodeSome)),
     encode: encodes
       ? async (given) => {
           const body = given.row ? { rows: [given.row] } : { x: nest(given.x, [1, ...about.x_shape]) };
@@ -33,12 +47,19 @@ export function httpBackend(scene) {
  * @param {unknown} body
  * @param {string} accept
  */
-async function post(what, body, accept) {
-  const answer = await fetch(`./v1/${what}`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Accept: accept },
-    body: JSON.stringify(body),
-  }).catch(() => {
+function post(what, body, accept) {
+  return answered(
+    fetch(`./v1/${what}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: accept },
+      body: JSON.stringify(body),
+    }),
+  );
+}
+
+/** @param {Promise<Response>} asked */
+async function answered(asked) {
+  const answer = await asked.catch(() => {
     throw new Error("The service does not answer; is `latentia explore` still running?");
   });
   if (!answer.ok) throw new Error(await sentence(answer));

@@ -24,13 +24,38 @@ export function rgb(hex) {
   return [part(1), part(3), part(5)];
 }
 
+/** Marks that tell labels of one colour apart, in their order. */
+export const MARKS = /** @type {const} */ (["disc", "ring", "diamond", "square"]);
+/** So many labels look different from each other. */
+export const LOOKS = LABELS.light.length * MARKS.length;
+
 /**
- * @param {number} label
+ * @param {number} rank of a label among those that occur, -1 for none
  * @param {Theme} theme
  */
-export function labelColour(label, theme) {
+export function labelColour(rank, theme) {
   const list = LABELS[theme];
-  return label < 0 ? "#8a929b" : list[label % list.length];
+  return rank < 0 ? "#8a929b" : list[rank % list.length];
+}
+
+/**
+ * The place among `MARKS` of a label's mark: the first for the first labels, the next where colours begin again.
+ * @param {number} rank of a label among those that occur, -1 for none
+ */
+export function labelMark(rank) {
+  return rank < 0 ? 0 : Math.floor(rank / LABELS.light.length) % MARKS.length;
+}
+
+/**
+ * @param {import("../types.js").Scene} scene
+ * @param {Colouring} by
+ * @returns {Uint8Array | null} each row's place among `MARKS`; null where all are discs
+ */
+export function rowMarks(scene, by) {
+  const { labels } = scene;
+  if (by !== "label" || !labels || scene.kinds.length <= LABELS.light.length) return null;
+  const of = new Map(scene.kinds.map((label, rank) => [label, labelMark(rank)]));
+  return Uint8Array.from(labels, (label) => of.get(label) ?? 0);
 }
 
 /** @param {Theme} theme */
@@ -70,7 +95,7 @@ export function rowColours(scene, by, theme, lit) {
     let alpha = 255;
     const label = scene.labels ? scene.labels[i] : -1;
     if (by === "label") {
-      if (!known.has(label)) known.set(label, rgb(labelColour(label, theme)));
+      if (!known.has(label)) known.set(label, rgb(labelColour(scene.rankOf(label), theme)));
       colour = known.get(label) ?? plain;
     } else if (by === "score" && scene.scores) {
       const score = scene.scores[i];

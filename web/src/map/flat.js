@@ -1,6 +1,7 @@
 // The points on a plain canvas, where a browser has no WebGL: the same picture, more slowly.
 
 import { toScreen } from "./camera.js";
+import { MARKS } from "./colours.js";
 
 /**
  * @param {HTMLCanvasElement} canvas
@@ -12,12 +13,15 @@ export function flatPainter(canvas, points) {
   if (!context) throw new Error("This browser draws on no canvas.");
   /** @type {Uint8Array | null} */
   let colours = null;
+  /** @type {Uint8Array | null} */
+  let marks = null;
   /** @type {Map<number, number[]>} rows by their colour, so that a colour is set once */
   let groups = new Map();
   return {
     how: "canvas",
-    colour(values) {
+    colour(values, kinds) {
       colours = values;
+      marks = kinds;
       groups = new Map();
       const words = new Uint32Array(values.buffer, values.byteOffset, values.length / 4);
       words.forEach((word, i) => {
@@ -36,10 +40,27 @@ export function flatPainter(canvas, points) {
         for (const i of group) {
           const [x, y] = toScreen(camera, points[2 * i], points[2 * i + 1]);
           if (x > -size && y > -size && x < camera.width + size && y < camera.height + size) {
-            context.fillRect(x - size / 2, y - size / 2, size, size);
+            if (!marks) context.fillRect(x - size / 2, y - size / 2, size, size);
+            else shape(context, MARKS[marks[i]], x, y, size / 2);
           }
         }
       }
     },
   };
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {(typeof MARKS)[number]} mark
+ * @param {number} x
+ * @param {number} y
+ * @param {number} r
+ */
+function shape(context, mark, x, y, r) {
+  context.beginPath();
+  if (mark === "square") context.rect(x - 0.88 * r, y - 0.88 * r, 1.76 * r, 1.76 * r);
+  else if (mark === "diamond") [[0, -1], [1, 0], [0, 1], [-1, 0]].forEach(([u, v]) => context.lineTo(x + 1.25 * r * u, y + 1.25 * r * v));
+  else context.arc(x, y, r, 0, 2 * Math.PI);
+  if (mark === "ring") context.arc(x, y, r / 2, 0, 2 * Math.PI, true);
+  context.fill();
 }

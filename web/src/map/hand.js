@@ -26,6 +26,7 @@ export function listen(ground, heard) {
   /** @type {"move" | "pan" | "lasso" | "pinch" | null} */
   let doing = null;
   let far = 0;
+  let waits = false;
   /** @type {[number, number][]} */
   let line = [];
   const place = (/** @type {MouseEvent} */ event) => {
@@ -42,14 +43,16 @@ export function listen(ground, heard) {
     const [x, y] = place(event);
     down.set(event.pointerId, [x, y]);
     heard.leave();
-    if (down.size === 2) {
+    if (down.size > 1) {
       doing = "pinch";
       if (line.length) heard.draw((line = []), false);
       return;
     }
     far = 0;
+    // A finger may be the first of two, and moves nothing before it has moved itself or is lifted.
+    waits = event.pointerType === "touch";
     doing = event.button === 1 || event.shiftKey ? "pan" : heard.tool();
-    if (doing === "move") heard.move(x, y, event.timeStamp);
+    if (doing === "move" && !waits) heard.move(x, y, event.timeStamp);
     if (doing === "lasso") line = [[x, y]];
   });
 
@@ -66,7 +69,8 @@ export function listen(ground, heard) {
     }
     far += Math.hypot(x - before[0], y - before[1]);
     down.set(event.pointerId, [x, y]);
-    if (doing === "move") heard.move(x, y, event.timeStamp);
+    if (far >= STILL) waits = false;
+    if (doing === "move" && !waits) heard.move(x, y, event.timeStamp);
     else if (doing === "pan") heard.slide(x - before[0], y - before[1]);
     else if (doing === "lasso") {
       line.push([x, y]);
@@ -90,9 +94,11 @@ export function listen(ground, heard) {
 
   const up = (/** @type {PointerEvent} */ event) => {
     if (!down.delete(event.pointerId)) return;
-    if (doing === "move" && far < STILL && event.type === "pointerup") heard.click(...place(event));
+    const lifted = event.type === "pointerup";
+    if (doing === "move" && waits && lifted) heard.move(...place(event), event.timeStamp);
+    if (doing === "move" && far < STILL && lifted) heard.click(...place(event));
     if (doing === "lasso") {
-      heard.draw(line, event.type === "pointerup");
+      heard.draw(lifted ? line : [], lifted);
       line = [];
     }
     // The finger that stays down after a pinch moves nothing until it is put down anew.

@@ -1,28 +1,29 @@
 // The map: layers of pictures, points and marks over each other, and what a hand or the keys do on it.
 
 import { byId, framed, h } from "../dom.js";
+import { nearest } from "../math/nearest.js";
 import { ellipse, lift, offPlane, project } from "../math/plane.js";
 import { codeOf } from "../scene.js";
-import { fitted, toPlane, toScreen, zoomed } from "./camera.js";
-import { rowColours } from "./colours.js";
+import { fitted, reframed, toPlane, toScreen, zoomed } from "./camera.js";
+import { rowColours, rowMarks } from "./colours.js";
 import { flatPainter } from "./flat.js";
 import { makeGrid } from "./grid.js";
 import { listen } from "./hand.js";
 import { makeHere } from "./here.js";
+import { listenToKeys } from "./keys.js";
 import { makeLens } from "./lens.js";
 import { drawMarks } from "./marks.js";
 import { medians } from "./medians.js";
 import { paintBehind } from "./behind.js";
+import { priorRings, priorSpan } from "./span.js";
 import { webglPainter } from "./webgl.js";
 
 const REACH = 9;
-const STEP = 14;
-const KEYS = /** @type {Record<string, [number, number]>} */ ({
-  ArrowLeft: [-1, 0],
-  ArrowRight: [1, 0],
-  ArrowUp: [0, 1],
-  ArrowDown: [0, -1],
-});
+const EDGE = 24;
+// Where marks tell labels apart, they have to be seen.
+const MARKED = 1.4;
+// A line of fewer places encloses nothing.
+const FEWEST = 4;
 
 /**
  * @param {import("../types.js").Scene} scene
@@ -47,25 +48,28 @@ export function makeMap(scene, store, renderer, say) {
   let camera = { x: 0, y: 0, scale: 1, width: 1, height: 1 };
   let home = camera;
   let hovered = -1;
+  let larger = 1;
   /** @type {[number, number][]} */
   let line = [];
   /** @type {[number, number][]} */
   let path = [];
   /** @type {import("./hand.js").Tool} */
   let tool = "move";
-  /** @type {((rows: [number, number][]) => void) | null} */
-  let drawn = null;
+  /** @type {((line: [number, number][] | null) => void) | null} who waits for a line around points */
+  let lasso = null;
   /** @type {Set<() => void>} */
   const watching = new Set();
   const at = (/** @type {ArrayLike<number>} */ z) => project(scene.about.plane, z);
   const plane = scene.about.plane;
+  const least = priorSpan(scene.prior, plane);
+  const rings = priorRings(scene.prior, plane);
   const limits = () => /** @type {[number, number]} */ ([home.scale / 4, home.scale * 400]);
   const withPictures = () => Boolean(scene.about.manifold) && store.behind;
 
   const paint = framed(() => {
     const ratio = window.devicePixelRatio || 1;
     const closer = Math.min(Math.max(camera.scale / home.scale, 1) ** 0.35, 3);
-    const size = Math.max(2.4, Math.min(9, 30 / Math.max(scene.n, 1) ** 0.22)) * closer;
+    const size = Math.max(2.4, Math.min(9, 30 / Math.max(scene.n, 1) ** 0.22)) * closer * larger;
     painter.paint(camera, { size, strength: withPictures() ? 0.5 : 0.82, ratio });
     behind.paint(camera, withPictures(), ratio);
     stand();
@@ -90,12 +94,12 @@ export function makeMap(scene, store, renderer, say) {
         neighbours: given ? given.neighbours.map(pointOf) : [],
         line,
         groups: [
-          { rows: store.groups.a, name: "A" },
-          { rows: store.groups.b, name: "B" },
+          { rows: store.groups.a.rows, mark: "cross" },
+          { rows: store.groups.b.rows, mark: "ring" },
         ],
         hover: hovered < 0 ? null : pointOf(hovered),
         names: store.colour === "label" ? names : [],
-        rings: plane.share === null && scene.d === 2 && scene.prior.kind === "normal",
+        rings,
         quiet: withPictures(),
       },
       scene.points,
@@ -109,7 +113,9 @@ export function makeMap(scene, store, renderer, say) {
   }
 
   const recolour = () => {
-    painter.colour(rowColours(scene, store.colour, store.theme, store.lit));
+    const marks = rowMarks(scene, store.colour);
+    larger = marks ? MARKED : 1;
+    painter.colour(rowColours(scene, store.colour, store.theme, store.lit), marks);
     paint();
   };
 
@@ -149,7 +155,7 @@ export function makeMap(scene, store, renderer, say) {
   const under_ = (x, y) => nearestTo(...toPlane(camera, x, y), REACH / camera.scale);
 
   listen(ground, {
-    tool: () => tool,
+    tool: () => (lasso ? "lasso" : tool),
     move: (x, y, when) => moveTo(...toPlane(camera, x, y), when),
     slide: (dx, dy) => look({ x: camera.x - dx / camera.scale, y: camera.y + dy / camera.scale }),
     zoom: (factor, x, y) => look(zoomed(camera, factor, x, y, limits())),
@@ -160,36 +166,33 @@ export function makeMap(scene, store, renderer, say) {
     hover: (x, y) => hover(under_(x, y)),
     leave: () => hover(-1),
     draw: (pixels, done) => {
-      line = done ? [] : pixels.map(([x, y]) => toPlane(camera, x, y));
+      const places = pixels.map(([x, y]) => toPlane(camera, x, y));
+      line = done || !lasso ? [] : places;
       mark();
-      if (done && pixels.length > 3) drawn?.(pixels.map(([x, y]) => toPlane(camera, x, y)));
+      if (done) ended(places.length < FEWEST ? null : places);
     },
   });
 
-  ground.addEventListener("keydown", (event) => {
-    if (event.target !== ground || event.ctrlKey || event.metaKey) return;
-    const arrow = KEYS[event.key];
-    const step = (event.shiftKey ? 4 : 1) * (STEP / camera.scale);
-    if (arrow && event.altKey) look({ x: camera.x + 4 * step * arrow[0], y: camera.y + 4 * step * arrow[1] });
-    else if (arrow) {
+  listenToKeys(ground, {
+    step(dx, dy, when) {
       const [u, v] = at(store.z);
-      moveTo(u + step * arrow[0], v + step * arrow[1], event.timeStamp);
+      moveTo(u + dx / camera.scale, v + dy / camera.scale, when);
       follow();
-    } else if (event.key === "+" || event.key === "=") zoomBy(1.4);
-    else if (event.key === "-") zoomBy(1 / 1.4);
-    else if (event.key === "0") fit();
-    else if (event.key === "Enter") {
-      const row = nearestTo(...at(store.z), Infinity);
-      if (row >= 0) goTo(row);
-    } else return;
-    event.preventDefault();
+    },
+    slide: (dx, dy) => look({ x: camera.x + dx / camera.scale, y: camera.y + dy / camera.scale }),
+    zoom: zoomBy,
+    fit,
+    nearest() {
+      // In all of z, as the page names it beside the picture: on the plane another row may lie nearer.
+      const [found] = nearest(scene.codes, scene.d, store.z, 1);
+      if (found) goTo(found.row);
+    },
   });
 
   function follow() {
     const [x, y] = toScreen(camera, ...at(store.z));
-    const edge = 24;
-    const dx = x < edge ? x - edge : Math.max(0, x - camera.width + edge);
-    const dy = y < edge ? y - edge : Math.max(0, y - camera.height + edge);
+    const dx = x < EDGE ? x - EDGE : Math.max(0, x - camera.width + EDGE);
+    const dy = y < EDGE ? y - EDGE : Math.max(0, y - camera.height + EDGE);
     if (dx || dy) look({ x: camera.x + dx / camera.scale, y: camera.y - dy / camera.scale });
   }
 
@@ -197,6 +200,31 @@ export function makeMap(scene, store, renderer, say) {
   function zoomBy(factor) {
     look(zoomed(camera, factor, camera.width / 2, camera.height / 2, limits()));
   }
+
+  /**
+   * Wait for a line around points instead of what a drag does otherwise. Whoever waited before is told that none comes.
+   * @param {((line: [number, number][] | null) => void) | null} call with the line, or null where none was drawn
+   */
+  function encircle(call) {
+    ended(null);
+    lasso = call;
+    ground.dataset.tool = call ? "lasso" : tool;
+  }
+
+  /** @param {[number, number][] | null} places */
+  function ended(places) {
+    const call = lasso;
+    lasso = null;
+    ground.dataset.tool = tool;
+    call?.(places);
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !lasso) return;
+    line = [];
+    mark();
+    ended(null);
+  });
 
   function fit() {
     look({ x: home.x, y: home.y, scale: home.scale });
@@ -211,9 +239,9 @@ export function makeMap(scene, store, renderer, say) {
       canvas.height = Math.round(height * ratio);
     }
     const first = camera.width === 1;
-    const wider = Math.min(width / camera.width, height / camera.height);
-    home = fitted(scene.points, width, height);
-    camera = first ? home : { ...camera, width, height, scale: camera.scale * wider };
+    const before = home;
+    home = fitted(scene.points, width, height, least);
+    camera = first ? home : reframed(camera, before, home);
     paint();
   };
   new ResizeObserver(resize).observe(ground);
@@ -236,12 +264,9 @@ export function makeMap(scene, store, renderer, say) {
     /** @param {import("./hand.js").Tool} next */
     use(next) {
       tool = next;
-      ground.dataset.tool = next;
+      encircle(null);
     },
-    /** @param {(line: [number, number][]) => void} call with the next line that is drawn around points */
-    onDrawn(call) {
-      drawn = call;
-    },
+    encircle,
     /** @param {[number, number][]} places the way between the pins */
     showPath(places) {
       path = places;

@@ -14,10 +14,10 @@ const MOST_CIRCLES = 500;
  * @property {{at: [number, number], long: number, short: number, angle: number} | null} spread
  * @property {[number, number][]} neighbours
  * @property {[number, number][]} line of a lasso, in the plane
- * @property {{rows: number[], name: string}[]} groups
+ * @property {{rows: number[], mark: "cross" | "ring"}[]} groups
  * @property {[number, number] | null} hover
  * @property {{at: [number, number], name: string}[]} names of labels
- * @property {boolean} rings those of a standard normal prior
+ * @property {{at: [number, number], long: number, short: number, angle: number} | null} rings those of a normal prior
  * @property {boolean} quiet whether pictures lie behind, so that names and rings stay out of their way
  */
 
@@ -34,9 +34,9 @@ export function drawMarks(context, camera, marks, points, colour) {
   const ink = colour("--ink");
   context.clearRect(0, 0, camera.width, camera.height);
   context.lineJoin = "round";
-  if (marks.rings && !marks.quiet) drawRings(context, camera, colour("--off"));
+  if (marks.rings && !marks.quiet) drawRings(context, camera, marks.rings, colour("--off"));
   if (!marks.quiet) for (const name of marks.names) drawName(context, at(name.at), name.name, ink, paper);
-  for (const group of marks.groups) drawGroup(context, camera, group.rows, points, ink);
+  for (const group of marks.groups) drawGroup(context, camera, group, points, ink);
   if (marks.path.length > 1) {
     trace(context, marks.path.map(at), false);
     halo(context, paper, ink, 1.6, [5, 4]);
@@ -142,15 +142,16 @@ function drawName(context, [x, y], words, colour, paper) {
 /**
  * @param {CanvasRenderingContext2D} context
  * @param {import("./camera.js").Camera} camera
+ * @param {NonNullable<Marks["rings"]>} rings
  * @param {string} colour
  */
-function drawRings(context, camera, colour) {
-  const [x, y] = toScreen(camera, 0, 0);
+function drawRings(context, camera, { at, long, short, angle }, colour) {
+  const [x, y] = toScreen(camera, at[0], at[1]);
   context.strokeStyle = colour;
   context.lineWidth = 1;
   for (const radius of HALF_AND_MOST) {
     context.beginPath();
-    context.arc(x, y, radius * camera.scale, 0, 2 * Math.PI);
+    context.ellipse(x, y, radius * camera.scale * long, radius * camera.scale * short, -angle, 0, 2 * Math.PI);
     context.stroke();
   }
 }
@@ -178,21 +179,28 @@ function drawSpread(context, camera, spread, colour, paper) {
 /**
  * @param {CanvasRenderingContext2D} context
  * @param {import("./camera.js").Camera} camera
- * @param {number[]} rows
+ * @param {Marks["groups"][number]} group
  * @param {Float32Array} points
  * @param {string} ink
  */
-function drawGroup(context, camera, rows, points, ink) {
+function drawGroup(context, camera, { rows, mark }, points, ink) {
   context.strokeStyle = ink;
   context.lineWidth = 1;
-  context.globalAlpha = 0.55;
+  context.globalAlpha = 0.7;
   context.beginPath();
   // More than these would be one blot.
   const stride = Math.ceil(rows.length / MOST_CIRCLES);
   for (let k = 0; k < rows.length; k += stride) {
     const [x, y] = toScreen(camera, points[2 * rows[k]], points[2 * rows[k] + 1]);
-    context.moveTo(x + 4, y);
-    context.arc(x, y, 4, 0, 2 * Math.PI);
+    if (mark === "cross") {
+      context.moveTo(x - 3.5, y - 3.5);
+      context.lineTo(x + 3.5, y + 3.5);
+      context.moveTo(x - 3.5, y + 3.5);
+      context.lineTo(x + 3.5, y - 3.5);
+    } else {
+      context.moveTo(x + 6.5, y);
+      context.arc(x, y, 6.5, 0, 2 * Math.PI);
+    }
   }
   context.stroke();
   context.globalAlpha = 1;

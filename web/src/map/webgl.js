@@ -5,11 +5,18 @@ import * as twgl from "twgl.js";
 const VERTEX = `
 attribute vec2 place;
 attribute vec4 colour;
+#ifdef MARKED
+attribute float mark;
+varying float kind;
+#endif
 uniform vec2 middle;
 uniform vec2 stretch;
 uniform mediump float size;
 varying vec4 shade;
 void main() {
+#ifdef MARKED
+  kind = mark;
+#endif
   gl_Position = vec4((place - middle) * stretch, 0.0, 1.0);
   gl_PointSize = size;
   shade = colour;
@@ -20,9 +27,20 @@ precision mediump float;
 uniform mediump float size;
 uniform float strength;
 varying vec4 shade;
+#ifdef MARKED
+varying float kind;
+#endif
 void main() {
+#ifndef MARKED
   float away = length(gl_PointCoord - 0.5) * size;
   float cover = clamp(size * 0.5 - away, 0.0, 1.0);
+#else
+  vec2 off = abs(gl_PointCoord - 0.5) * size;
+  // A ring is a disc with a hole; a diamond and a square have about a disc's area.
+  float away = kind < 1.5 ? length(off) : kind < 2.5 ? 0.8 * (off.x + off.y) : 1.13 * max(off.x, off.y);
+  float cover = clamp(size * 0.5 - away, 0.0, 1.0);
+  if (kind > 0.5 && kind < 1.5) cover *= clamp(1.5 * away - size * 0.3, 0.0, 1.0);
+#endif
   float alpha = cover * shade.a * strength;
   if (alpha <= 0.0) discard;
   gl_FragColor = vec4(shade.rgb * alpha, alpha);
@@ -31,7 +49,7 @@ void main() {
 /**
  * @typedef {object} Painter
  * @property {string} how
- * @property {(colours: Uint8Array) => void} colour n × 4
+ * @property {(colours: Uint8Array, marks: Uint8Array | null) => void} colour n × 4, and n places among the marks, null for discs
  * @property {(camera: import("./camera.js").Camera, look: {size: number, strength: number, ratio: number}) => void} paint
  */
 
@@ -48,22 +66,26 @@ export function webglPainter(canvas, points) {
   if (!gl) return null;
   const n = points.length / 2;
   const prepare = () => {
-    const program = twgl.createProgramInfo(gl, [VERTEX, FRAGMENT]);
+    const programs = ["", "#define MARKED\n"].map((first) => twgl.createProgramInfo(gl, [first + VERTEX, first + FRAGMENT]));
     const buffers = twgl.createBufferInfoFromArrays(gl, {
       place: { numComponents: 2, data: points },
       colour: { numComponents: 4, data: new Uint8Array(4 * n), normalize: true, drawType: gl.DYNAMIC_DRAW },
+      mark: { numComponents: 1, data: new Uint8Array(n), normalize: false, drawType: gl.DYNAMIC_DRAW },
     });
-    return { program, buffers };
+    return { programs, buffers };
   };
   let made = prepare();
-  if (!made.program) return null;
+  if (!made.programs.every(Boolean)) return null;
   /** @type {Uint8Array | null} */
   let colours = null;
+  /** @type {Uint8Array | null} */
+  let marks = null;
   /** @type {(() => void) | null} */
   let again = null;
   const send = () => {
-    const attribute = made.buffers.attribs?.colour;
-    if (colours && attribute) twgl.setAttribInfoBufferFromArray(gl, attribute, colours);
+    const { colour, mark } = made.buffers.attribs ?? {};
+    if (colours && colour) twgl.setAttribInfoBufferFromArray(gl, colour, colours);
+    if (marks && mark) twgl.setAttribInfoBufferFromArray(gl, mark, marks);
   };
   canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
   canvas.addEventListener("webglcontextrestored", () => {
@@ -73,8 +95,9 @@ export function webglPainter(canvas, points) {
   });
   return {
     how: "WebGL",
-    colour(values) {
+    colour(values, kinds) {
       colours = values;
+      marks = kinds;
       send();
     },
     paint(camera, { size, strength, ratio }) {
@@ -86,9 +109,11 @@ export function webglPainter(canvas, points) {
       if (strength <= 0) return;
       gl.enable(gl.BLEND);
       gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
-      gl.useProgram(made.program.program);
-      twgl.setBuffersAndAttributes(gl, made.program, made.buffers);
-      twgl.setUniforms(made.program, {
+      // Where all are discs, as where there are very many, no mark is asked about for each pixel.
+      const program = made.programs[marks ? 1 : 0];
+      gl.useProgram(program.program);
+      twgl.setBuffersAndAttributes(gl, program, made.buffers);
+      twgl.setUniforms(program, {
         middle: [camera.x, camera.y],
         stretch: [(2 * camera.scale) / camera.width, (2 * camera.scale) / camera.height],
         size: size * ratio,

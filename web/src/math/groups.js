@@ -1,25 +1,4 @@
-// Groups of rows, by numbers or by a line around them, and the direction from one to another.
-
-/**
- * Rows from text such as "1-20, 45": what cannot be read comes back as a sentence.
- * @param {string} text
- * @param {number} n rows there are
- * @returns {{rows: number[], error: string}}
- */
-export function parseRows(text, n) {
-  const rows = new Set();
-  for (const part of text.split(/[\s,;]+/).filter(Boolean)) {
-    const found = /^(\d+)(?:[-–](\d+))?$/.exec(part);
-    if (!found) return { rows: [], error: `“${part}” is no row number; write for example 1-20, 45.` };
-    const low = Number(found[1]);
-    const high = Number(found[2] ?? found[1]);
-    if (low > high || high >= n) {
-      return { rows: [], error: `“${part}” is not within the rows 0 to ${n - 1}.` };
-    }
-    for (let i = low; i <= high; i += 1) rows.add(i);
-  }
-  return { rows: [...rows].sort((a, b) => a - b), error: "" };
-}
+// Groups of rows: what a line encloses, and the direction from one group to another.
 
 /**
  * Mean of group B less mean of group A.

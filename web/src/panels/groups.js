@@ -1,11 +1,19 @@
 // Two groups of rows, and their difference as a direction to go: "more like these".
 
-import { byId, counted, few, h, spoken } from "../dom.js";
-import { direction, inside, parseRows } from "../math/groups.js";
+import { LONGEST, NOBODY, byLine, chosen } from "../choosing.js";
+import { byId, few, h, spoken } from "../dom.js";
+import { direction } from "../math/groups.js";
 import { norm } from "../math/plane.js";
 
+/** @typedef {"a" | "b"} Which */
+
+const TITLES = { a: "Away from", b: "More like" };
+// As the map draws their rows.
+const GLYPHS = { a: "×", b: "○" };
+
 /** @param {import("../explorer.js").Explorer} explorer */
-export function groupsPanel({ scene, store, map, say }) {
+export function groupsPanel(explorer) {
+  const { scene, store } = explorer;
   const box = byId("groups-controls");
   if (scene.n < 2) {
     box.append(h("p", { class: "faint", text: "There are no encoded rows to choose from." }));
@@ -19,58 +27,6 @@ export function groupsPanel({ scene, store, map, say }) {
   /** @type {Float32Array | null} where the slider stands at 0 */
   let base = null;
 
-  const chooser = (/** @type {"a" | "b"} */ which, /** @type {string} */ title) => {
-    const count = h("output", { class: "faint", text: "no rows" });
-    const failed = h("p", { class: "error", role: "alert", hidden: true });
-    const numbers = h("input", { type: "text", id: `rows-${which}`, placeholder: "rows, such as 1-20, 45", autocomplete: "off", onchange: () => read() });
-    const labels = [...new Set(scene.labels ?? [])].filter((l) => l >= 0).sort((a, b) => a - b);
-    const byLabel = h(
-      "select",
-      { id: `label-${which}`, onchange: () => byLabel.value && choose(rowsOf(Number(byLabel.value)), `all of ${scene.nameOf(Number(byLabel.value))}`) },
-      h("option", { value: "", text: "a label …" }),
-      ...labels.map((l) => h("option", { value: l, text: scene.nameOf(l) })),
-    );
-    const draw = h("button", { type: "button", text: "Draw around them", onclick: () => lasso() });
-
-    function read() {
-      const { rows, error } = parseRows(numbers.value, scene.n);
-      failed.textContent = error;
-      failed.hidden = !error;
-      if (!error) choose(rows, "by number");
-    }
-    function lasso() {
-      map.use("lasso");
-      say(`Draw a line around the rows of “${title}” on the map.`);
-      byId("map").scrollIntoView({ block: "nearest", behavior: "instant" });
-      map.onDrawn((line) => {
-        map.use(/** @type {import("../map/hand.js").Tool} */ (document.querySelector("input[name=tool]:checked")?.getAttribute("value") ?? "move"));
-        choose(inside(scene.points, line), "drawn around");
-      });
-    }
-    /** @param {number[]} rows @param {string} how */
-    function choose(rows, how) {
-      const words = rows.length === 1 ? "one row" : `${counted(rows.length)} rows`;
-      count.textContent = rows.length ? `${words}, ${how}` : "no rows";
-      say(`${title}: ${count.textContent}.`);
-      store.set("groups", { groups: { ...store.groups, [which]: rows } });
-    }
-    return h(
-      "fieldset",
-      {},
-      h("legend", { text: title }),
-      h("div", { class: "buttons" }, labels.length > 1 ? h("label", {}, spoken(`${title}: a label`), byLabel) : null, draw),
-      h("label", {}, spoken(`${title}: row numbers`), numbers),
-      count,
-      failed,
-    );
-  };
-  const rowsOf = (/** @type {number} */ label) => {
-    /** @type {number[]} */
-    const rows = [];
-    scene.labels?.forEach((l, i) => l === label && rows.push(i));
-    return rows;
-  };
-
   strength.addEventListener("input", (event) => {
     if (!along) return;
     base ??= store.z.slice();
@@ -81,7 +37,7 @@ export function groupsPanel({ scene, store, map, say }) {
   });
   store.on("groups", () => {
     const { a, b } = store.groups;
-    along = a.length && b.length ? direction(scene.codes, scene.d, a, b) : null;
+    along = a.rows.length && b.rows.length ? direction(scene.codes, scene.d, a.rows, b.rows) : null;
     base = null;
     rest();
     strength.disabled = !along;
@@ -98,8 +54,81 @@ export function groupsPanel({ scene, store, map, say }) {
     amount.textContent = few(0);
   }
   box.append(
-    h("div", { class: "pair" }, chooser("a", "Away from"), chooser("b", "More like")),
+    h("div", { class: "pair" }, chooser(explorer, "a"), chooser(explorer, "b")),
     h("div", { class: "slider" }, h("label", { for: "strength", text: "Strength" }), strength, amount),
     note,
+  );
+}
+
+/**
+ * The ways to choose one of the groups.
+ * @param {import("../explorer.js").Explorer} explorer
+ * @param {Which} which
+ */
+function chooser({ scene, store, map, say }, which) {
+  const title = TITLES[which];
+  const count = h("output", { class: "faint" });
+  const failed = h("p", { class: "error", role: "alert", hidden: true });
+  const numbers = h("input", {
+    type: "text",
+    id: `rows-${which}`,
+    placeholder: scene.book.example,
+    maxlength: LONGEST,
+    autocomplete: "off",
+    onchange: () => choose(numbers.value.trim() ? `rows:${numbers.value}` : ""),
+  });
+  const label = h(
+    "select",
+    { id: `label-${which}`, onchange: () => choose(label.value ? `label:${label.value}` : "") },
+    h("option", { value: "", text: "a label …" }),
+    ...scene.kinds.map((l) => h("option", { value: l, text: scene.nameOf(l) })),
+  );
+  const draw = h("button", { type: "button", text: "Draw around them", "aria-pressed": "false", onclick: () => lasso() });
+
+  /** @param {string} how */
+  function choose(how) {
+    const { group, error } = how ? chosen(scene, how) : { group: NOBODY, error: "" };
+    failed.textContent = error;
+    failed.hidden = !error;
+    // What was not understood changes nothing, and stays to be mended.
+    if (error) return;
+    store.set("groups", { groups: { ...store.groups, [which]: group } });
+    say(`${title}: ${group.words}.`);
+  }
+
+  function lasso() {
+    if (draw.getAttribute("aria-pressed") === "true") {
+      map.encircle(null);
+      return;
+    }
+    map.encircle((line) => {
+      draw.setAttribute("aria-pressed", "false");
+      if (line) choose(byLine(line));
+      else say("No line was drawn.");
+    });
+    draw.setAttribute("aria-pressed", "true");
+    say(`Draw a line around the rows of “${title}” on the map; Escape leaves it.`);
+    byId("map").scrollIntoView({ block: "nearest", behavior: "instant" });
+  }
+
+  const follow = () => {
+    const { how, rows, words } = store.groups[which];
+    count.textContent = words;
+    label.value = how.startsWith("label:") ? how.slice("label:".length) : "";
+    const text = scene.book.write(rows);
+    if (text.length <= LONGEST) numbers.value = text;
+    else if (!how.startsWith("rows:")) numbers.value = "";
+    failed.hidden = true;
+  };
+  store.on("groups", follow);
+  follow();
+  return h(
+    "fieldset",
+    {},
+    h("legend", {}, title, h("span", { class: "glyph", "aria-hidden": "true", text: GLYPHS[which] })),
+    h("div", { class: "buttons" }, scene.kinds.length > 1 ? h("label", {}, spoken(`${title}: a label`), label) : null, draw),
+    h("label", {}, spoken(`${title}: rows, such as ${scene.book.example}`), numbers),
+    count,
+    failed,
   );
 }

@@ -1,9 +1,7 @@
 // What the colours mean, and the map's own controls.
 
 import { byId, few, h } from "../dom.js";
-import { labelColour, scoreRamp, scoreRange } from "../map/colours.js";
-
-const MOST = 40;
+import { LOOKS, MARKS, labelColour, labelMark, scoreRamp, scoreRange } from "../map/colours.js";
 
 /** @param {import("../explorer.js").Explorer} explorer */
 export function legendPanel({ scene, store, map, say }) {
@@ -20,7 +18,8 @@ export function legendPanel({ scene, store, map, say }) {
   byId("zoom-out").addEventListener("click", () => map.zoomBy(1 / 1.5));
   byId("zoom-fit").addEventListener("click", () => map.fit());
   for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("input[name=tool]"))) {
-    radio.addEventListener("change", () => map.use(radio.value === "pan" ? "pan" : "move"));
+    // Also the one that is chosen: pressing it leaves the drawing of a line.
+    radio.addEventListener("click", () => map.use(radio.value === "pan" ? "pan" : "move"));
   }
   const behind = /** @type {HTMLInputElement} */ (byId("behind"));
   byId("behind-field").hidden = !scene.about.manifold;
@@ -37,8 +36,7 @@ export function legendPanel({ scene, store, map, say }) {
   }
 
   function labels() {
-    const found = [...new Set(scene.labels ?? [])].filter((l) => l >= 0).sort((a, b) => a - b);
-    const items = found.slice(0, MOST).map((label) => {
+    const items = scene.kinds.slice(0, LOOKS).map((label, rank) => {
       const button = h(
         "button",
         {
@@ -48,13 +46,13 @@ export function legendPanel({ scene, store, map, say }) {
           class: store.lit && !store.lit.has(label) ? "dim" : null,
           onclick: () => toggle(label, button),
         },
-        h("span", { class: "swatch", style: `background:${labelColour(label, store.theme)}` }),
+        h("span", { class: `swatch ${MARKS[labelMark(rank)]}`, style: `color:${labelColour(rank, store.theme)}` }),
         scene.nameOf(label),
       );
       return h("li", {}, button);
     });
-    const more = found.length - MOST;
-    return h("ul", { class: "labels", "aria-label": "Labels; press one to make it stand out" }, ...items, more > 0 ? h("li", { text: `and ${more} more` }) : null);
+    const more = scene.kinds.length - LOOKS;
+    return h("ul", { class: "labels", "aria-label": "Labels; press one to make it stand out" }, ...items, more > 0 ? h("li", { class: "faint", text: `and ${more} more, by colours and marks that come again` }) : null);
   }
 
   function scores() {

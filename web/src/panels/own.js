@@ -9,14 +9,16 @@ const NEIGHBOURS = { image: 8, table: 4 };
 const BARS = 10;
 
 /** @param {import("../explorer.js").Explorer} explorer */
-export function ownPanel({ scene, store, renderer, backend, map, decode, say, trouble, nearestRow }) {
+export function ownPanel({ scene, store, renderer, backend, map, decode, say, trouble, nearestRow, dropped }) {
   const panel = byId("own");
   const answer = byId("own-answer");
   byId("own-title").textContent = `Your own ${renderer.noun}`;
   const { encode } = backend;
   if (!encode || !renderer.input) {
     const why = encode ? `This page cannot take in ${renderer.noun}s of this kind yet.` : backend.whyNot;
-    byId("own-input").append(h("p", { class: "faint", text: why || "This run has no encoder." }));
+    const words = why || "This run has no encoder.";
+    byId("own-input").append(h("p", { class: "faint", text: words }));
+    dropped.file = () => say(words);
     return;
   }
   const n = NEIGHBOURS[/** @type {keyof typeof NEIGHBOURS} */ (scene.about.kind)] ?? 4;
@@ -87,7 +89,7 @@ export function ownPanel({ scene, store, renderer, backend, map, decode, say, tr
     words.textContent = "Mean and two standard deviations, between the ends of its slider; the ellipse on the map holds 95 %.";
   }
 
-  const input = renderer.input(scene, ask, say, nearestRow);
+  const input = renderer.input(scene, ask, say, nearestRow, dropped);
   byId("own-input").append(input);
   panel.hidden = false;
 }

@@ -4,6 +4,7 @@ import { byId, few, h, rested, spoken } from "../dom.js";
 import { samples } from "../math/random.js";
 import { newestWins } from "../newest.js";
 
+export const HOTTEST = 1.5;
 const DRAWS = { image: 12, table: 6 };
 
 /** @param {import("../explorer.js").Explorer} explorer */
@@ -12,7 +13,6 @@ export function samplesPanel({ scene, store, renderer, decode, trouble, say }) {
   const n = DRAWS[/** @type {keyof typeof DRAWS} */ (scene.about.kind)] ?? 6;
   /** @type {Float32Array[]} */
   let zs = [];
-  let seed = 1;
   const cells = Array.from({ length: n }, (_, k) => {
     const view = renderer.view(scene, "small");
     list.append(h("li", {}, h("button", { type: "button", class: "cell", onclick: () => zs[k] && store.go(zs[k].slice(), "draw") }, spoken(`Go to draw ${k + 1}`), view.element)));
@@ -24,7 +24,10 @@ export function samplesPanel({ scene, store, renderer, decode, trouble, say }) {
     trouble,
   );
   const redraw = () => {
-    zs = samples(scene.prior, scene.d, n, Number(heat.value), seed);
+    const { seed, temperature } = store.draws;
+    heat.value = String(temperature);
+    shown.textContent = few(temperature);
+    zs = samples(scene.prior, scene.d, n, temperature, seed);
     ask(zs);
   };
   const shown = h("output", { for: "temperature", class: "number", text: few(1) });
@@ -32,13 +35,10 @@ export function samplesPanel({ scene, store, renderer, decode, trouble, say }) {
     type: "range",
     id: "temperature",
     min: 0,
-    max: 1.5,
+    max: HOTTEST,
     step: 0.05,
     value: 1,
-    oninput: () => {
-      shown.textContent = few(Number(heat.value));
-      redraw();
-    },
+    oninput: () => store.set("draws", { draws: { ...store.draws, temperature: Number(heat.value) } }),
   });
   const scales = scene.prior.kind === "normal" || scene.prior.temperature;
   byId("samples-controls").append(
@@ -49,12 +49,12 @@ export function samplesPanel({ scene, store, renderer, decode, trouble, say }) {
       id: "draw",
       text: "Draw others",
       onclick: () => {
-        seed += 1;
-        redraw();
+        store.set("draws", { draws: { ...store.draws, seed: store.draws.seed + 1 } });
         say(`${n} other draws from the prior.`);
       },
     }),
   );
+  store.on("draws", redraw);
   // After what is looked at first.
   rested(60, redraw)();
 }

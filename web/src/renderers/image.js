@@ -80,7 +80,11 @@ function sheet(address) {
   const loading = new Promise((/** @type {(value: HTMLImageElement) => void} */ done, failed) => {
     const whole = new Image();
     whole.onload = () => done(whole);
-    whole.onerror = failed;
+    whole.onerror = () => {
+      // To be tried again when the pointer comes back.
+      sheets.delete(address);
+      failed(new Error(`${address} could not be read.`));
+    };
     whole.src = address;
   });
   sheets.set(address, loading);
