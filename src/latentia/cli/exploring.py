@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from latentia.cli.options import RunFolder
-from latentia.core.errors import LatentiaError
 
 
 def declare(app: typer.Typer) -> None:
@@ -26,6 +25,7 @@ def explore(
     ] = False,
 ) -> None:
     """Walk through the latent space in a browser: drag, slide, compare, drop rows of your own."""
+    from latentia.core.errors import LatentiaError
     from latentia.runs import load
 
     if export is None:

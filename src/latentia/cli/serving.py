@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from latentia.cli.options import RunFolder
-from latentia.core.errors import LatentiaError
 
 TOKEN = "LATENTIA_TOKEN"
 
@@ -38,6 +37,8 @@ def serve(
     grace: Annotated[float, typer.Option(min=1, help="Seconds for requests under way when it is stopped.")] = 30.0,
 ) -> None:
     """The run over HTTP, for other programs: encode, decode, sample and the rest; see docs/serve.md."""
+    from latentia.core.errors import LatentiaError
+
     if token is None and TOKEN in os.environ:
         # A variable that somebody meant to fill must not let everyone in.
         raise LatentiaError(f"{TOKEN} is empty, wanted a token; unset it to let everyone ask.")
