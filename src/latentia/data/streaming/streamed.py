@@ -23,6 +23,9 @@ BUFFER_BYTES = 256 << 20
 # A row's number and its place in the order.
 EXTRA_BYTES = 16
 
+# A group of blocks, and the order in which its rows come, or None.
+Job = tuple[int, Tensor | None]
+
 
 class Filling(NamedTuple):
     """Rows start to stop of a pass, in memory: stored (R, *x_shape), numbers (R,) in the split, order (R,) or None."""
@@ -131,10 +134,10 @@ class Streamed:
         groups = range(int(np.searchsorted(way.ends, at, side="right")) - 1, len(way.cuts) - 1)
         slots = (Slot(way.largest, self.source), Slot(way.largest, self.source))
 
-        def fill(group: int, slot: "Slot", stop: Callable[[], bool]) -> Filling:
-            return self._filled(way, group, slot, stop)
+        def fill(job: Job, slot: "Slot", stop: Callable[[], bool]) -> Filling:
+            return self._filled(way, job, slot, stop)
 
-        with Ahead(groups, fill, slots) as fillings:
+        with Ahead(((group, way.mixed(group)) for group in groups), fill, slots) as fillings:
             held = next(fillings)
             for start in range(at, n, size):
                 stop = min(start + size, n)
@@ -211,9 +214,13 @@ class Streamed:
             places = out
         return self.source.rows(places).to(self.device)
 
-    def _filled(self, way: Plan, group: int, slot: "Slot", stop: Callable[[], bool]) -> Filling:
-        """Runs in the background thread."""
-        at = 0
+    def _filled(self, way: Plan, job: Job, slot: "Slot", stop: Callable[[], bool]) -> Filling:
+        """Runs in the background thread, and is NumPy's work.
+
+        torch would start threads of this thread's own, and GNU's OpenMP lets all sleep at every wait where there are more
+        than processors: a third of a step.
+        """
+        at, (group, order) = 0, job
         for block in way.blocks[way.cuts[group] : way.cuts[group + 1]]:
             if stop():
                 break
@@ -230,9 +237,9 @@ class Streamed:
                 np.compress(kept[start:end], whole, axis=0, out=into)
             slot.numbers.numpy()[at : at + count] = np.arange(count) + self._before[block]
             at += count
-        order, numbers = way.mixed(group), slot.numbers[:at]
+        numbers = slot.numbers[:at]
         if order is not None:
-            numbers = numbers[order]
+            numbers = torch.from_numpy(numbers.numpy()[order.numpy()])
         begun, ended = int(way.ends[group]), int(way.ends[group + 1])
         parts = (slot.rows[:at].to(self.device), numbers.to(self.device), None if order is None else order.to(self.device))
         return Filling(begun, ended, *parts)
