@@ -4,7 +4,6 @@ and the run's own rows, which are told to be elsewhere rather than fetched."""
 import asyncio
 import json
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +81,9 @@ def test_what_a_client_asked_that_has_gone_is_never_computed(run: Run, monkeypat
 def test_one_client_cannot_fill_the_queue(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     async def ask() -> list[Any]:
         gate, worker = threading.Event(), Worker(waiting=5, rows=10, each=2)
-        first = asyncio.create_task(worker.ask(lambda: gate.wait(20), "a"))
-        await asyncio.sleep(0.05)
+        begun = threading.Event()
+        first = asyncio.create_task(worker.ask(lambda: (begun.set(), gate.wait(20)), "a"))
+        await asyncio.to_thread(begun.wait, 20)
         others = [asyncio.create_task(worker.ask(lambda: 1, client)) for client in "aaabbbc"]
         await asyncio.sleep(0.05)
         gate.set()
@@ -97,26 +97,27 @@ def test_one_client_cannot_fill_the_queue(run: Run, monkeypatch: pytest.MonkeyPa
 
 
 def test_what_is_left_at_the_deadline_is_dropped() -> None:
-    done = list[int]()
+    begun, gate, done = threading.Event(), threading.Event(), list[int]()
 
     def slow(k: int) -> None:
-        time.sleep(0.2)
+        begun.set()
+        gate.wait(20)
         done.append(k)
 
-    async def ask() -> float:
+    async def ask() -> int:
         worker = Worker(waiting=9, rows=1)
         sent = [asyncio.create_task(worker.ask(lambda k=k: slow(k))) for k in range(5)]
-        await asyncio.sleep(0.05)
-        started = time.monotonic()
-        await asyncio.to_thread(worker.close, 0.2)
-        took = time.monotonic() - started
-        await asyncio.sleep(0.5)
+        await asyncio.to_thread(begun.wait, 20)
+        await asyncio.to_thread(worker.close, 0.05)
+        left = worker.waiting
+        gate.set()
+        await asyncio.to_thread(worker.close, 20)
         for one in sent:
             one.cancel()
-        return took
+        return left
 
-    assert asyncio.run(ask()) < 0.5
-    assert len(done) <= 2
+    assert asyncio.run(ask()) == 0
+    assert done == [0]
 
 
 def test_levels_of_a_named_set_need_no_rows_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
